@@ -1,0 +1,90 @@
+package datadir_test
+
+import (
+	"bytes"
+	"errors"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"gateway/internal/datadir"
+)
+
+func open(t *testing.T, path string) *datadir.Dir {
+	t.Helper()
+	d, err := datadir.Open(path)
+	if err != nil {
+		t.Fatalf("Open(%s): %v", path, err)
+	}
+	return d
+}
+
+func TestOneOwner(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "data")
+	d := open(t, path)
+	if _, err := datadir.Open(path); !errors.Is(err, datadir.ErrLocked) {
+		t.Errorf("second Open = %v, want ErrLocked", err)
+	}
+	if err := d.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := open(t, path).Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestSecretsSurvive(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "data")
+	d := open(t, path)
+	first, err := d.Secret("pepper", 32)
+	if err != nil || len(first) != 32 {
+		t.Fatalf("Secret = %d bytes, %v; want 32, nil", len(first), err)
+	}
+	other, _ := d.Secret("seal", 32)
+	if bytes.Equal(first, other) {
+		t.Error("two keys are the same")
+	}
+	_ = d.Close()
+	again, err := open(t, path).Secret("pepper", 32)
+	if err != nil || !bytes.Equal(first, again) {
+		t.Errorf("after reopen Secret = %x, %v; want %x", again, err, first)
+	}
+}
+
+func TestBadKeysAreRefused(t *testing.T) {
+	for _, row := range []struct {
+		name    string
+		content []byte
+		mode    os.FileMode
+	}{
+		{"empty", nil, 0o600},
+		{"short", make([]byte, 31), 0o600},
+		{"long", make([]byte, 33), 0o600},
+		{"group may read", make([]byte, 32), 0o640},
+		{"world may read", make([]byte, 32), 0o604},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "data")
+			d := open(t, path)
+			if err := os.MkdirAll(d.Path("keys"), 0o700); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(d.Path("keys/pepper"), row.content, row.mode); err != nil {
+				t.Fatal(err)
+			}
+			if key, err := d.Secret("pepper", 32); err == nil {
+				t.Errorf("Secret = %x, nil; want an error", key)
+			}
+		})
+	}
+}
+
+func TestOpenFolderIsRefused(t *testing.T) {
+	path := t.TempDir()
+	if err := os.Chmod(path, 0o777); err != nil { //nolint:gosec // the fault under test
+		t.Fatal(err)
+	}
+	if _, err := datadir.Open(path); err == nil {
+		t.Error("Open of a folder that anyone may write to = nil, want an error")
+	}
+}
