@@ -19,9 +19,9 @@ package localauth
 import (
 	"context"
 	"errors"
+	"fmt"
+	"sync"
 	"time"
-
-	"gateway/internal/identity"
 )
 
 // What the door answers when it says no. Any other error means that it cannot tell.
@@ -31,44 +31,14 @@ var (
 	// ErrNoChallenge: the challenge is unknown, expired, spent, or made for
 	// another login, browser, portal or purpose.
 	ErrNoChallenge = errors.New("localauth: no such challenge")
-	// ErrBadCredentials: the proof does not open the door. The error is a *Refusal.
+	// ErrBadCredentials: the proof does not open the door. The error also is a *Refusal.
 	ErrBadCredentials = errors.New("localauth: bad user or password")
 	// ErrNoUser is how Users says that nobody signs in by password under a name.
 	ErrNoUser = errors.New("localauth: no such user")
 )
 
-// User is what the store keeps of a person who signs in by password.
-type User struct {
-	Identity   identity.Identity // name, address and groups; the door fills in Key, Provider, Username and AuthTime
-	UserID     string            // not empty
-	Disabled   bool              // anything but an active user
-	Salt       []byte            // 16 to 64 bytes
-	Iterations int               // PBKDF2 rounds
-	StoredKey  []byte            // wrapped by Wrap
-	ServerKey  []byte            // wrapped by Wrap
-	Version    int64             // of the verifier, as given to Wrap; grows with each change of it
-}
-
-// Users finds people by their login.
-type Users interface {
-	// LocalUser returns the user whose login equals the canonical username. It
-	// returns an error that is ErrNoUser where nobody has that login, and where
-	// whoever has it has no password.
-	LocalUser(ctx context.Context, username string) (User, error)
-}
-
-// Spent remembers what may be used a single time.
-type Spent interface {
-	// Take succeeds for the first caller in the whole cluster, and is
-	// once.ErrSpent for everybody after. It remembers hash until expires at least.
-	Take(ctx context.Context, hash [32]byte, expires time.Time) error
-}
-
-// Sealer encrypts and authenticates what travels in strangers' hands; seal.Box is one.
-type Sealer interface {
-	Seal(plaintext []byte) string
-	Open(sealed string) ([]byte, error)
-}
+// SaltKeySize is the length of a salt key in bytes.
+const SaltKeySize = 32
 
 // Local is the door. It is used by pointer and safe for concurrent use once its
 // fields are set.
@@ -90,35 +60,37 @@ type Local struct {
 	// answer from memory. Nil or no answer: all have Iterations.
 	Live func(ctx context.Context) ([]int, error)
 
+	once  sync.Once // guards what follows
+	keys  wrapper
+	decoy User
+	err   error
 }
 
-// Want says what a sign-in is to be redeemed for.
-type Want uint8
-
-// What a sign-in can be redeemed for.
-const (
-	WantCookie Want = iota // a session cookie: the challenge is bound to a browser
-	WantToken              // a token in the answer: there is no browser
-)
-
-// Challenge answers a client-first message.
-type Challenge struct {
-	ID          string // the sealed state; its length is the same for everybody
-	ServerFirst string // RFC 5802, section 7: server-first-message
+// ready reports what is missing, and prepares what lasts.
+func (l *Local) ready() error {
+	l.once.Do(func() {
+		switch {
+		case l.Users == nil || l.Seal == nil || l.Spent == nil:
+			l.err = errors.New("localauth: users, seal or spent is missing")
+		case len(l.SaltKey) != SaltKeySize:
+			l.err = fmt.Errorf("localauth: salt key has %d bytes, want %d", len(l.SaltKey), SaltKeySize)
+		case l.Portal == "":
+			l.err = errors.New("localauth: portal is missing")
+		default:
+			if l.keys, l.err = newWrapper(l.Pepper); l.err == nil {
+				l.decoy = l.keys.newDecoy()
+			}
+		}
+	})
+	return l.err
 }
 
-// Reply is what comes back.
-type Reply struct {
-	Username    string // canonicalises to the login that the challenge was made for
-	ChallengeID string
-	ClientFinal string // RFC 5802, section 7: client-final-message
-}
-
-// Outcome is a sign-in that succeeded.
-type Outcome struct {
-	Identity    identity.Identity
-	UserID      string
-	ServerFinal string // RFC 5802, section 7: proves to the client that we know its verifier
+// lifetime returns how long a challenge counts.
+func (l *Local) lifetime() time.Duration {
+	if l.Lifetime > 0 {
+		return l.Lifetime
+	}
+	return 90 * time.Second
 }
 
 // now returns the time.
