@@ -1,0 +1,78 @@
+package accounts
+
+import (
+	"context"
+	"sync"
+
+	"gateway/internal/identity"
+)
+
+const defaultCacheSize = 16384
+
+// cache holds users as they are in the store. A change drops the user after it
+// was written; a load that overlaps a change is not kept, since it may have
+// read what was there before.
+type cache struct {
+	mu      sync.RWMutex
+	users   map[string]identity.User
+	changes uint64 // how many there have been
+}
+
+// User returns a user by id, or ErrNone. It is what the check asks: it answers
+// from memory where it can, and never with what a change has replaced that
+// returned before the call. The groups are shared: callers do not change them.
+func (r *Register) User(ctx context.Context, id string) (identity.User, error) {
+	u, changes, ok := r.cache.look(id)
+	if ok {
+		return u, nil
+	}
+	a, err := r.Store.Account(ctx, id)
+	if err != nil {
+		return identity.User{}, err
+	}
+	r.cache.keep(a.User, changes, r.cacheSize())
+	return a.User, nil
+}
+
+func (r *Register) cacheSize() int {
+	if r.CacheSize > 0 {
+		return r.CacheSize
+	}
+	return defaultCacheSize
+}
+
+// look returns the user, or how many changes there had been when it was missing.
+func (c *cache) look(id string) (u identity.User, changes uint64, ok bool) {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	u, ok = c.users[id]
+	return u, c.changes, ok
+}
+
+// keep holds a user that was read from the store, unless something has changed
+// since look. Of a full cache it gives up any other user.
+func (c *cache) keep(u identity.User, changes uint64, size int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.changes != changes {
+		return
+	}
+	if c.users == nil {
+		c.users = make(map[string]identity.User)
+	}
+	if _, held := c.users[u.ID]; !held && len(c.users) >= size {
+		for id := range c.users {
+			delete(c.users, id)
+			break
+		}
+	}
+	c.users[u.ID] = u
+}
+
+// drop forgets a user who may have changed.
+func (c *cache) drop(id string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.changes++
+	delete(c.users, id)
+}

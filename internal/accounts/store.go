@@ -1,0 +1,48 @@
+package accounts
+
+import (
+	"context"
+
+	"gateway/internal/identity"
+)
+
+// Store keeps the register. A method that changes something has done all of it
+// or nothing when it returns, and what it has done outlives the process.
+type Store interface {
+	Users
+	Links
+}
+
+// Users keeps the records of people.
+type Users interface {
+	// CreateUser records a new user with the link that it comes in by, and with
+	// a verifier if the user signs in by password. It returns ErrLoginTaken if
+	// somebody has the login or had it once, ErrLinked if somebody has the key.
+	CreateUser(ctx context.Context, a Account, l Link, v *Verifier) error
+	// UpdateUser replaces all but the id, the login and the time of creation
+	// of the record whose generation is still a.Generation, and adds one to its
+	// generation. It returns ErrConflict if the record has changed since, and
+	// ErrNone if it is gone.
+	UpdateUser(ctx context.Context, a Account) error
+	// DeleteUser removes the user with links, verifier and sessions. Of the user
+	// remains that the login is taken. It returns ErrNone if there is none.
+	DeleteUser(ctx context.Context, id string) error
+	// Account returns a user by id, or ErrNone.
+	Account(ctx context.Context, id string) (Account, error)
+	// AccountByLogin returns the user who has exactly this login, or ErrNone.
+	AccountByLogin(ctx context.Context, login string) (Account, error)
+	// Accounts returns every user, ordered by login.
+	Accounts(ctx context.Context) ([]Account, error)
+}
+
+// Links keeps the ways in.
+type Links interface {
+	// AccountByKey returns the user who comes in by the key, and the link, or
+	// ErrNone.
+	AccountByKey(ctx context.Context, k identity.Key) (Account, Link, error)
+	// UpdateLink replaces provider, username, address and time of the last
+	// sign-in of the link with this key. It returns ErrNone if there is none.
+	UpdateLink(ctx context.Context, l Link) error
+	// Links returns the user's links, oldest first.
+	Links(ctx context.Context, userID string) ([]Link, error)
+}
