@@ -1,0 +1,114 @@
+package sessions
+
+import (
+	"context"
+	"slices"
+	"time"
+)
+
+// Cached returns store with the sessions it returned last, about limit of them
+// (0 is 65,536; some 700 bytes each), in memory. Every write goes through to
+// the store first and is in memory before it returns, so nothing that was
+// deleted is ever found again. That holds only while nobody else writes to the
+// same store: the engine is embedded and this process its owner.
+func Cached(store Store, limit int) Store {
+	if limit <= 0 {
+		limit = 1 << 16
+	}
+	return &cached{store: store, held: newMemo[string, *Session](limit, byHash())}
+}
+
+// cached holds records that never change: a touched one is replaced. A held
+// child counts only while its parent is held too. So a parent's deletion,
+// which drops the parent, ends children that nobody remembers to drop.
+type cached struct {
+	store Store
+	held  *memo[string, *Session]
+}
+
+func (c *cached) Session(ctx context.Context, id string) (Session, error) {
+	if s, ok := c.held.get(id); ok && c.stands(s) {
+		return *s, nil
+	}
+	epoch := c.held.epoch(id)
+	s, err := c.store.Session(ctx, id)
+	if err != nil {
+		return Session{}, err
+	}
+	c.hold(epoch, s)
+	return s, nil
+}
+
+func (c *cached) stands(s *Session) bool {
+	if s.Parent == "" {
+		return true
+	}
+	_, ok := c.held.get(s.Parent)
+	return ok
+}
+
+// hold keeps s unless it was written to since epoch.
+func (c *cached) hold(epoch uint64, s Session) {
+	s.Groups, s.AMR = slices.Clone(s.Groups), slices.Clone(s.AMR)
+	c.held.putSince(epoch, s.ID, &s)
+}
+
+func (c *cached) CreateSession(ctx context.Context, s Session) error {
+	epoch := c.held.epoch(s.ID)
+	if err := c.store.CreateSession(ctx, s); err != nil {
+		return err
+	}
+	c.hold(epoch, s)
+	return nil
+}
+
+func (c *cached) TouchSession(ctx context.Context, id string, seen time.Time) error {
+	s, err := c.Session(ctx, id) // tells the parent, which never changes
+	if err != nil {
+		return err
+	}
+	err = c.store.TouchSession(ctx, id, seen)
+	for _, touched := range []string{id, s.Parent} {
+		if touched == "" {
+			continue
+		}
+		if err != nil { // what the store has now is unknown
+			c.held.drop(touched)
+			continue
+		}
+		c.held.change(touched, func(old *Session) *Session {
+			fresh := *old
+			fresh.Seen = seen
+			return &fresh
+		})
+	}
+	return err
+}
+
+// The deletions drop whatever the store answered, since an error does not say
+// that nothing was deleted.
+
+func (c *cached) DeleteSession(ctx context.Context, id string) (int, error) {
+	n, err := c.store.DeleteSession(ctx, id)
+	c.held.drop(id)
+	return n, err
+}
+
+func (c *cached) DeleteSessionsOf(ctx context.Context, userID string) (int, error) {
+	n, err := c.store.DeleteSessionsOf(ctx, userID)
+	c.held.dropAll(func(s *Session) bool { return s.UserID == userID })
+	return n, err
+}
+
+func (c *cached) DeleteExpiredSessions(ctx context.Context, now time.Time, idle time.Duration) (int, error) {
+	n, err := c.store.DeleteExpiredSessions(ctx, now, idle)
+	late := now.Add(time.Second) // rather drop one too many than ask how the engine rounds
+	c.held.dropAll(func(s *Session) bool {
+		return !late.Before(s.Expires) || s.Parent == "" && late.Sub(s.Seen) >= idle
+	})
+	return n, err
+}
+
+func (c *cached) Sessions(ctx context.Context, userID string) ([]Session, error) {
+	return c.store.Sessions(ctx, userID)
+}

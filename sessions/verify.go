@@ -1,0 +1,187 @@
+package sessions
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"time"
+
+	"gateway/internal/secret"
+)
+
+// Verify returns the live session that a token names at an audience (the
+// portal URL or an app origin, exactly), and counts as its use.
+//
+//   - ErrMalformed: no session token of ours for this audience
+//   - ErrNone, ErrExpired: ended, or past a limit
+//   - anything else: cannot tell
+func (m *Manager) Verify(ctx context.Context, token secret.Text, audience string) (Session, error) {
+	now := m.now()
+	s, seen, err := m.find(ctx, token, audience, now)
+	if err != nil {
+		return Session{}, err
+	}
+	return m.use(ctx, s, seen, now)
+}
+
+// Peek is Verify that does not count as use.
+func (m *Manager) Peek(ctx context.Context, token secret.Text, audience string) (Session, error) {
+	s, _, err := m.find(ctx, token, audience, m.now())
+	return s, err
+}
+
+// Use returns the live session of an ID and counts as its use: for streams
+// that Verify let in and that have to end with their session. ErrNone,
+// ErrExpired and "cannot tell" are Verify's.
+func (m *Manager) Use(ctx context.Context, id string) (Session, error) {
+	now := m.now()
+	s, seen, err := m.live(ctx, id, now)
+	if err != nil {
+		return Session{}, err
+	}
+	return m.use(ctx, s, seen, now)
+}
+
+// find returns the live session that a token names, and when it was last used
+// as far as is written down everywhere.
+func (m *Manager) find(ctx context.Context, token secret.Text, audience string, now time.Time) (Session, time.Time, error) {
+	c, err := m.claims(token, audience, now)
+	if c == nil {
+		return Session{}, time.Time{}, err
+	}
+	s, seen, liveErr := m.live(ctx, c.SessionID, now) // also of an expired token: what is over is removed
+	switch {
+	case err != nil:
+		return Session{}, time.Time{}, err
+	case liveErr != nil:
+		return Session{}, time.Time{}, liveErr
+	case s.Audience != c.Audience || s.UserID != c.Subject:
+		return Session{}, time.Time{}, fmt.Errorf("%w: the record is of somebody else", ErrNone)
+	}
+	return s, seen, nil
+}
+
+// claims returns the verified claims of a token, judged now. They are nil
+// beside ErrMalformed and there beside ErrExpired.
+func (m *Manager) claims(token secret.Text, audience string, now time.Time) (*claims, error) {
+	text := token.Reveal()
+	if text == "" || len(text) > maxToken {
+		return nil, fmt.Errorf("%w: length", ErrMalformed)
+	}
+	known := m.verified.of(m.Signer.ring.Load(), m.tokens())
+	sum := sha256.Sum256([]byte(text))
+	c, hit := known.get(sum)
+	if !hit {
+		var err error
+		if c, err = known.ring.parse(text, m.Issuer, audience, now); err != nil {
+			return nil, err
+		}
+	}
+	err := c.judge(m.Issuer, audience, now)
+	switch {
+	case err == nil && !hit:
+		known.put(sum, c)
+	case errors.Is(err, ErrMalformed):
+		return nil, err
+	}
+	return c, err
+}
+
+// live returns the session of that ID if it and its parent are within their
+// limits, and the earlier of their last uses. What is past its limits is
+// removed, so that no clock set back revives it.
+func (m *Manager) live(ctx context.Context, id string, now time.Time) (Session, time.Time, error) {
+	if id == "" {
+		return Session{}, time.Time{}, ErrNone
+	}
+	s, err := m.Store.Session(ctx, id)
+	if err != nil {
+		return Session{}, time.Time{}, fmt.Errorf("read session: %w", err)
+	}
+	root := s
+	if s.Parent != "" {
+		if root, err = m.Store.Session(ctx, s.Parent); err != nil {
+			return Session{}, time.Time{}, fmt.Errorf("read parent of session: %w", err)
+		}
+	}
+	switch {
+	case s.ID != id || root.ID != s.root() || root.Parent != "" || root.UserID != s.UserID:
+		return Session{}, time.Time{}, fmt.Errorf("%w: records disagree", ErrNone)
+	case m.over(&s, &root, now):
+		m.bury(ctx, root.ID)
+		return Session{}, time.Time{}, ErrExpired
+	case root.Seen.Before(s.Seen):
+		return s, root.Seen, nil
+	}
+	return s, s.Seen, nil
+}
+
+// over reports whether a session is past its limits: its own absolute one and
+// both of its root, which may be itself.
+func (m *Manager) over(s, root *Session, now time.Time) bool {
+	return !now.Before(s.Expires) || !now.Before(root.Expires) || now.Sub(root.Seen) >= m.idle()
+}
+
+// use writes down that s is used now, if what is written is old or, the clock
+// having been set back, of the future. Of many at a time one writes. Only an
+// ErrNone changes the answer: the session has just ended.
+func (m *Manager) use(ctx context.Context, s Session, seen, now time.Time) (Session, error) {
+	if now.Sub(seen).Abs() < m.touchEvery() {
+		return s, nil
+	}
+	if _, busy := m.touching.LoadOrStore(s.ID, nil); busy {
+		return s, nil
+	}
+	defer m.touching.Delete(s.ID)
+	ctx, cancel := lasting(ctx)
+	defer cancel()
+	if _, seen, err := m.live(ctx, s.ID, now); err == nil && now.Sub(seen).Abs() < m.touchEvery() {
+		return s, nil // somebody was faster
+	}
+	err := m.Store.TouchSession(ctx, s.ID, now)
+	switch {
+	case errors.Is(err, ErrNone):
+		return Session{}, fmt.Errorf("write last use: %w", err)
+	case err != nil:
+		m.report(fmt.Errorf("write last use: %w", err))
+	default:
+		s.Seen = now
+	}
+	return s, nil
+}
+
+// bury removes a session past its limits.
+func (m *Manager) bury(ctx context.Context, root string) {
+	ctx, cancel := lasting(ctx)
+	defer cancel()
+	if _, err := m.Store.DeleteSession(ctx, root); err != nil {
+		m.report(fmt.Errorf("remove expired session: %w", err))
+	}
+}
+
+// lasting returns a context for a short write that a visitor who leaves does not undo.
+func lasting(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
+}
+
+func (m *Manager) report(err error) {
+	if m.OnTouchError != nil {
+		m.OnTouchError(err)
+	}
+}
+
+func (m *Manager) touchEvery() time.Duration {
+	every := m.TouchEvery
+	if every <= 0 {
+		every = time.Minute
+	}
+	return min(every, m.idle()/10)
+}
+
+func (m *Manager) tokens() int {
+	if m.Tokens > 0 {
+		return m.Tokens
+	}
+	return 1 << 16
+}
