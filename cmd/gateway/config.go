@@ -1,0 +1,76 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"gateway/internal/config"
+)
+
+// path finds the configuration file.
+func (o *options) path() (string, error) {
+	if o.config != "" {
+		return o.config, nil
+	}
+	if path := os.Getenv("GATEWAY_CONFIG"); path != "" {
+		return path, nil
+	}
+	for _, path := range []string{"gateway.yaml", "/etc/gateway/config.yaml"} {
+		if _, err := os.Stat(path); err == nil {
+			return path, nil
+		}
+	}
+	return "", badConfig{errors.New("no configuration: write gateway.yaml, or name one with --config; gateway demo needs none")}
+}
+
+// load reads the configuration and tells its warnings.
+func load(o *options, errs io.Writer) (*config.Config, error) {
+	path, err := o.path()
+	if err != nil {
+		return nil, err
+	}
+	cfg, warnings, err := config.Load(path, os.Environ())
+	for _, w := range warnings {
+		_, _ = fmt.Fprintln(errs, "warning:", w)
+	}
+	if err != nil {
+		return nil, badConfig{err}
+	}
+	return cfg, nil
+}
+
+func configCommand(o *options) *cobra.Command {
+	check := &cobra.Command{
+		Use: "check", Short: "Say everything that is wrong with the configuration", Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			if _, err := load(o, c.ErrOrStderr()); err != nil {
+				return err
+			}
+			_, err := fmt.Fprintln(c.OutOrStdout(), "configuration is good")
+			return err
+		},
+	}
+	show := &cobra.Command{
+		Use: "print", Short: "Print the configuration as it is in effect, secrets hidden", Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			cfg, err := load(o, c.ErrOrStderr())
+			if err != nil {
+				return err
+			}
+			_, err = c.OutOrStdout().Write(cfg.Print())
+			return err
+		},
+	}
+	schema := &cobra.Command{
+		Use: "schema", Short: "Print the JSON Schema of the configuration, for editors", Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			_, err := c.OutOrStdout().Write(config.Schema())
+			return err
+		},
+	}
+	return group("config", "Check, print or describe the configuration", check, show, schema)
+}

@@ -1,0 +1,67 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+	"time"
+	"unicode"
+
+	"github.com/spf13/cobra"
+)
+
+// row is one line of human output.
+type row []string
+
+// listing is a command that shows something: as a table, or with --json.
+func listing(o *options, use, short string, args cobra.PositionalArgs, ask func(context.Context, *administrator, []string) (any, []row, error)) *cobra.Command {
+	var asJSON bool
+	c := &cobra.Command{
+		Use: use, Short: short, Args: args,
+		RunE: func(c *cobra.Command, args []string) error {
+			return administer(c, o, func(ctx context.Context, a *administrator) error {
+				found, rows, err := ask(ctx, a, args)
+				if err != nil {
+					return err
+				}
+				if asJSON {
+					e := json.NewEncoder(c.OutOrStdout())
+					e.SetIndent("", "  ")
+					return e.Encode(found)
+				}
+				return table(c.OutOrStdout(), rows)
+			})
+		},
+	}
+	c.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	return c
+}
+
+func table(out io.Writer, rows []row) error {
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	for _, r := range rows {
+		for i, cell := range r {
+			r[i] = printable(cell)
+		}
+		if _, err := fmt.Fprintln(w, strings.TrimRight(strings.Join(r, "\t"), "\t")); err != nil {
+			return err
+		}
+	}
+	return w.Flush()
+}
+
+// printable keeps what a stranger chose from driving the terminal.
+func printable(s string) string {
+	return strings.Map(func(r rune) rune {
+		if !unicode.IsPrint(r) {
+			return '\uFFFD'
+		}
+		return r
+	}, s)
+}
+
+// instant is a moment as machines and log lines write it: RFC 3339, UTC.
+func instant(t time.Time) string { return t.UTC().Format(time.RFC3339) }

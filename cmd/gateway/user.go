@@ -1,0 +1,182 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/spf13/cobra"
+
+	"gateway/internal/secret"
+	"gateway/internal/server"
+	"gateway/localauth"
+)
+
+// minPassword is NIST SP 800-63B-4's length for a password that stands alone,
+// in code points.
+const minPassword = 15
+
+func userCommand(o *options) *cobra.Command {
+	return group("user", "Add, list and change people",
+		userAdd(o), userList(o), userShow(o), userDelete(o), userGroups(o),
+		userStatus(o, "disable", "Shut a person out, at once and everywhere"),
+		userStatus(o, "enable", "Let a person in again"))
+}
+
+func userAdd(o *options) *cobra.Command {
+	var n server.AdminNew
+	var fromStdin bool
+	c := &cobra.Command{
+		Use: "add LOGIN", Short: "Add a person who signs in by password", Args: cobra.ExactArgs(1),
+		Example: `  gateway user add alice --name "Alice A" --email alice@example.com --group ops --password-stdin`,
+		RunE: func(c *cobra.Command, args []string) error {
+			if !fromStdin {
+				return badUsage{errors.New("give the password on standard input, with --password-stdin")}
+			}
+			password, err := readPassword(c.InOrStdin())
+			if err != nil {
+				return err
+			}
+			if err := derive(&n, password); err != nil {
+				return err
+			}
+			n.Login = args[0]
+			return administer(c, o, func(ctx context.Context, a *administrator) error {
+				var u server.AdminUser
+				if err := a.call(ctx, http.MethodPost, "/users", n, &u); err != nil {
+					return err
+				}
+				_, err := fmt.Fprintf(c.OutOrStdout(), "added %s\n", u.Login)
+				return err
+			})
+		},
+	}
+	c.Flags().StringVar(&n.Name, "name", "", "full name")
+	c.Flags().StringVar(&n.Email, "email", "", "e-mail address; counts as verified")
+	c.Flags().StringArrayVar(&n.Groups, "group", nil, "group; may be given several times")
+	c.Flags().BoolVar(&fromStdin, "password-stdin", false, "read the password, one line, from standard input")
+	return c
+}
+
+// readPassword takes one line. The line's end is not part of it.
+func readPassword(in io.Reader) (secret.Text, error) {
+	line, err := bufio.NewReader(io.LimitReader(in, 16<<10)).ReadString('\n')
+	if err != nil && !errors.Is(err, io.EOF) {
+		return secret.Text{}, err
+	}
+	line = strings.TrimSuffix(strings.TrimSuffix(line, "\n"), "\r")
+	if utf8.RuneCountInString(line) < minPassword {
+		return secret.Text{}, fmt.Errorf("the password is too short: it needs %d characters, a few words will do", minPassword)
+	}
+	return secret.New(line), nil
+}
+
+// derive makes the verifier, so that the password itself goes nowhere.
+func derive(n *server.AdminNew, password secret.Text) error {
+	salt := make([]byte, 16)
+	if _, err := rand.Read(salt); err != nil {
+		return err
+	}
+	v, err := localauth.Derive(password.Reveal(), salt, localauth.DefaultIterations)
+	if err != nil {
+		return err
+	}
+	n.Salt, n.Iterations, n.StoredKey, n.ServerKey = v.Salt, v.Iterations, v.StoredKey, v.ServerKey
+	return nil
+}
+
+func userList(o *options) *cobra.Command {
+	return listing(o, "list", "List people", cobra.NoArgs, func(ctx context.Context, a *administrator, _ []string) (any, []row, error) {
+		var users []server.AdminUser
+		err := a.call(ctx, http.MethodGet, "/users", nil, &users)
+		rows := []row{{"LOGIN", "STATUS", "NAME", "E-MAIL", "GROUPS"}}
+		for _, u := range users {
+			rows = append(rows, row{u.Login, u.Status, u.Name, u.Email, strings.Join(u.Groups, ",")})
+		}
+		return users, rows, err
+	})
+}
+
+func userShow(o *options) *cobra.Command {
+	return listing(o, "show LOGIN", "Show one person", cobra.ExactArgs(1), func(ctx context.Context, a *administrator, args []string) (any, []row, error) {
+		var u server.AdminUser
+		err := a.call(ctx, http.MethodGet, "/users/"+url.PathEscape(args[0]), nil, &u)
+		rows := []row{
+			{"login", u.Login}, {"user_id", u.UserID}, {"status", u.Status}, {"name", u.Name}, {"e-mail", u.Email},
+			{"groups", strings.Join(u.Groups, ",")}, {"created", instant(u.Created)},
+		}
+		for _, l := range u.Links {
+			at := "never used"
+			if l.LastSignIn != nil {
+				at = "last used " + instant(*l.LastSignIn)
+			}
+			rows = append(rows, row{"signs in by", l.Origin + " (" + at + ")"})
+		}
+		return u, rows, err
+	})
+}
+
+func userDelete(o *options) *cobra.Command {
+	return &cobra.Command{
+		Use: "delete LOGIN", Short: "Delete a person for good; the login is never reissued", Args: cobra.ExactArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			return administer(c, o, func(ctx context.Context, a *administrator) error {
+				var done server.AdminDone
+				if err := a.call(ctx, http.MethodDelete, "/users/"+url.PathEscape(args[0]), nil, &done); err != nil {
+					return err
+				}
+				_, err := fmt.Fprintf(c.OutOrStdout(), "deleted %s, ended %d sessions\n", args[0], done.Sessions)
+				return err
+			})
+		},
+	}
+}
+
+func userStatus(o *options, verb, short string) *cobra.Command {
+	return &cobra.Command{
+		Use: verb + " LOGIN", Short: short, Args: cobra.ExactArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			return administer(c, o, func(ctx context.Context, a *administrator) error {
+				var u server.AdminUser
+				if err := a.call(ctx, http.MethodPost, "/users/"+url.PathEscape(args[0])+"/"+verb, nil, &u); err != nil {
+					return err
+				}
+				_, err := fmt.Fprintf(c.OutOrStdout(), "%s is %s\n", u.Login, u.Status)
+				return err
+			})
+		},
+	}
+}
+
+func userGroups(o *options) *cobra.Command {
+	var edit server.AdminGroups
+	var set []string
+	c := &cobra.Command{
+		Use: "groups LOGIN", Short: "Change a person's groups, in force at the next request", Args: cobra.ExactArgs(1),
+		Example: "  gateway user groups alice --add ops --remove staff",
+		RunE: func(c *cobra.Command, args []string) error {
+			if c.Flags().Changed("set") {
+				edit.Set = &set
+			}
+			return administer(c, o, func(ctx context.Context, a *administrator) error {
+				var u server.AdminUser
+				if err := a.call(ctx, http.MethodPost, "/users/"+url.PathEscape(args[0])+"/groups", edit, &u); err != nil {
+					return err
+				}
+				_, err := fmt.Fprintf(c.OutOrStdout(), "%s is in %s\n", u.Login, strings.Join(u.Groups, ","))
+				return err
+			})
+		},
+	}
+	c.Flags().StringArrayVar(&edit.Add, "add", nil, "group to add; may be given several times")
+	c.Flags().StringArrayVar(&edit.Remove, "remove", nil, "group to remove; may be given several times")
+	c.Flags().StringSliceVar(&set, "set", nil, "all groups, comma-separated; replaces what there is")
+	return c
+}

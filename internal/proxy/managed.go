@@ -1,0 +1,92 @@
+package proxy
+
+import "net/http"
+
+// managed names the identity headers that gateways send to apps: ours and
+// those of every preset family. A client may send none of them, however
+// spelled: WSGI, PHP and FastCGI apps fold "_" and "." into "-".
+var managed = reducedSet(
+	"Remote-User", "Remote-Email", "Remote-Name", "Remote-Groups", "Remote-Sub", "X-Gateway-Jwt-Assertion", "X-Gateway-Sign-In", "X-Gateway-Decision",
+	"X-Remote-User", "X-Remote-Email", "X-Remote-Name", "X-Remote-Groups", "X-WebAuth-User",
+	"X-Forwarded-User", "X-Forwarded-Email", "X-Forwarded-Groups", "X-Forwarded-Name", "X-Forwarded-Preferred-Username", "X-Forwarded-Access-Token",
+	"X-Auth-Request-User", "X-Auth-Request-Email", "X-Auth-Request-Groups", "X-Auth-Request-Preferred-Username", "X-Auth-Request-Access-Token",
+	"X-Pomerium-Jwt-Assertion", "X-Pomerium-Claim-Email", "X-Pomerium-Claim-User", "X-Pomerium-Claim-Groups", "X-Pomerium-Claim-Name",
+	"X-Vouch-User", "X-Vouch-IdP-Claims-Email", "X-Vouch-IdP-Claims-Groups", "X-Vouch-IdP-Claims-Name", "X-Vouch-IdP-AccessToken", "X-Vouch-IdP-IdToken",
+	"X-Authentik-Username", "X-Authentik-Email", "X-Authentik-Groups", "X-Authentik-Name", "X-Authentik-Uid", "X-Authentik-Jwt",
+	"X-Token-User-Email", "X-Token-User-Name", "X-Token-Subject", "X-Token-User-Roles", "Cf-Access-Authenticated-User-Email", "Cf-Access-Jwt-Assertion",
+)
+
+// forwarding names the headers by which proxies speak of the original request.
+var forwarding = reducedSet(
+	"Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Forwarded-Protocol", "X-Forwarded-Ssl", "X-Forwarded-Scheme",
+	"X-Forwarded-Port", "X-Forwarded-Server", "X-Forwarded-Prefix", "X-Forwarded-Path", "X-Forwarded-Uri", "X-Forwarded-Method", "X-Forwarded-By",
+	"X-Forwarded-Tls-Client-Cert", "X-Forwarded-Tls-Client-Cert-Info",
+	"X-Real-Ip", "X-Client-Ip", "X-Cluster-Client-Ip", "True-Client-Ip", "Cf-Connecting-Ip", "Fastly-Client-Ip", "X-Original-For", "X-Original-Host",
+	"X-Original-Url", "X-Original-Uri", "X-Original-Method", "X-Original-Proto", "X-Rewrite-Url", "X-Scheme", "X-Url-Scheme", "Front-End-Https",
+	"X-Http-Method-Override", "X-Http-Method", "X-Method-Override", "X-Envoy-Original-Path", "X-Envoy-External-Address",
+)
+
+// Managed reports whether the header name, once reduced to its letters and
+// digits, is that of an identity header.
+func Managed(name string) bool { return reducedIn(managed, name) }
+
+// Forwarding reports whether the header name, reduced likewise, is that of a
+// forwarding header.
+func Forwarding(name string) bool { return reducedIn(forwarding, name) }
+
+// Alias reports whether the name stands for a managed or forwarding header
+// without being a plain spelling of it.
+func Alias(name string) bool {
+	for i := range len(name) {
+		c := name[i]
+		if c != '-' && (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') {
+			return Managed(name) || Forwarding(name)
+		}
+	}
+	return false
+}
+
+// Strip deletes every managed and forwarding header from h.
+func Strip(h http.Header) {
+	for name := range h {
+		if Managed(name) || Forwarding(name) {
+			delete(h, name)
+		}
+	}
+}
+
+func reducedSet(names ...string) map[string]bool {
+	set := make(map[string]bool, len(names))
+	for _, name := range names {
+		var buf [maxReduced]byte
+		set[string(reduce(buf[:0], name))] = true
+	}
+	return set
+}
+
+// maxReduced is longer than any name in the sets, so a longer one is in none.
+const maxReduced = 48
+
+func reducedIn(set map[string]bool, name string) bool {
+	var buf [maxReduced]byte
+	return set[string(reduce(buf[:0], name))]
+}
+
+// reduce keeps letters and digits, in lower case.
+func reduce(into []byte, name string) []byte {
+	for i := range len(name) {
+		c := name[i]
+		switch {
+		case c >= 'A' && c <= 'Z':
+			c |= 0x20
+		case c >= 'a' && c <= 'z', c >= '0' && c <= '9':
+		default:
+			continue
+		}
+		if len(into) == maxReduced {
+			return nil
+		}
+		into = append(into, c)
+	}
+	return into
+}

@@ -1,0 +1,170 @@
+// Package proxy is the gateway's own reverse proxy: it passes a request on
+// exactly as it was decided, with the identity headers of the gateway and no
+// others, and without the gateway's own cookies and tokens.
+package proxy
+
+import (
+	"context"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httputil"
+	"net/netip"
+	"net/url"
+	"strings"
+	"sync"
+	"time"
+
+	"gateway/internal/canonical"
+)
+
+// Proxy passes requests on to one upstream.
+type Proxy struct {
+	reverse httputil.ReverseProxy
+}
+
+// Failed answers a request whose upstream did not.
+type Failed func(w http.ResponseWriter, r *http.Request, err error)
+
+// Forward is what was decided about a request.
+type Forward struct {
+	Target            canonical.Target
+	Host              string // what the app is called: host, and port if it is not the default
+	Scheme            string
+	Client            netip.Addr // zero: unknown
+	Identity          http.Header
+	DropAuthorization bool                   // it was ours
+	OwnCookie         func(name string) bool // cookies that are ours
+}
+
+type forwardKey struct{}
+
+// New returns a proxy to the origin of upstream (scheme, host, port).
+func New(upstream *url.URL, failed Failed, log *slog.Logger) *Proxy {
+	origin := &url.URL{Scheme: upstream.Scheme, Host: upstream.Host}
+	return &Proxy{reverse: httputil.ReverseProxy{
+		Rewrite:        func(pr *httputil.ProxyRequest) { rewrite(pr, origin) },
+		ModifyResponse: keepOwnCookies,
+		Transport:      transport(),
+		BufferPool:     &buffers,
+		FlushInterval:  0, // event streams and unknown lengths are flushed at once by httputil
+		ErrorHandler:   failed,
+		ErrorLog:       slog.NewLogLogger(log.Handler(), slog.LevelWarn),
+	}}
+}
+
+// transport talks to one upstream: no proxy from the environment, connections
+// kept, compression passed through.
+func transport() *http.Transport {
+	dialer := &net.Dialer{Timeout: 5 * time.Second, KeepAlive: 30 * time.Second}
+	return &http.Transport{
+		DialContext: dialer.DialContext, MaxIdleConns: 512, MaxIdleConnsPerHost: 512, IdleConnTimeout: 90 * time.Second,
+		TLSHandshakeTimeout: 5 * time.Second, DisableCompression: true, ResponseHeaderTimeout: time.Minute, MaxResponseHeaderBytes: 256 << 10,
+	}
+}
+
+// Serve passes the request on.
+func (p *Proxy) Serve(w http.ResponseWriter, r *http.Request, f Forward) {
+	p.reverse.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), forwardKey{}, &f)))
+}
+
+// rewrite runs after the hop-by-hop headers are gone, so that no Connection
+// header can take away what is set here.
+func rewrite(pr *httputil.ProxyRequest, origin *url.URL) {
+	f, ok := pr.In.Context().Value(forwardKey{}).(*Forward)
+	if !ok { // never: Serve is the only way in
+		pr.Out.URL = &url.URL{Scheme: "http", Host: "invalid."}
+		return
+	}
+	out := pr.Out
+	out.URL = &url.URL{Scheme: origin.Scheme, Host: origin.Host, Path: string(f.Target.Path), RawPath: f.Target.Raw, RawQuery: f.Target.Query}
+	out.Host = f.Host
+	out.Trailer = nil
+	Strip(out.Header)
+	h := out.Header
+	if f.Client.IsValid() {
+		h["X-Forwarded-For"] = []string{f.Client.String()}
+	}
+	h["X-Forwarded-Host"] = []string{f.Host}
+	h["X-Forwarded-Proto"] = []string{f.Scheme}
+	if f.DropAuthorization {
+		delete(h, "Authorization")
+	}
+	dropCookies(h, f.OwnCookie)
+	for name, values := range f.Identity {
+		h[name] = values
+	}
+}
+
+// dropCookies takes our cookies out of the request and leaves the others as
+// they are, to the byte.
+func dropCookies(h http.Header, own func(string) bool) {
+	lines := h["Cookie"]
+	if len(lines) == 0 {
+		return
+	}
+	kept := lines[:0:0]
+	for _, line := range lines {
+		if line = withoutCookies(line, own); line != "" {
+			kept = append(kept, line)
+		}
+	}
+	if len(kept) == 0 {
+		delete(h, "Cookie")
+		return
+	}
+	h["Cookie"] = kept
+}
+
+func withoutCookies(line string, own func(string) bool) string {
+	parts := strings.Split(line, ";")
+	kept := parts[:0]
+	for _, part := range parts {
+		name, _, _ := strings.Cut(part, "=")
+		if !own(strings.Trim(name, " \t")) {
+			kept = append(kept, part)
+		}
+	}
+	return strings.TrimLeft(strings.Join(kept, ";"), " \t")
+}
+
+// keepOwnCookies lets no app set a cookie under one of our names.
+func keepOwnCookies(resp *http.Response) error {
+	f, ok := resp.Request.Context().Value(forwardKey{}).(*Forward)
+	lines := resp.Header["Set-Cookie"]
+	if !ok || len(lines) == 0 {
+		return nil
+	}
+	kept := lines[:0:0]
+	for _, line := range lines {
+		name, _, _ := strings.Cut(line, "=")
+		if !f.OwnCookie(strings.Trim(name, " \t")) {
+			kept = append(kept, line)
+		}
+	}
+	if len(kept) == 0 {
+		delete(resp.Header, "Set-Cookie")
+		return nil
+	}
+	resp.Header["Set-Cookie"] = kept
+	return nil
+}
+
+// pool lends copy buffers.
+type pool struct{ buffers sync.Pool }
+
+var buffers = pool{sync.Pool{New: func() any { return new([32 << 10]byte) }}}
+
+func (p *pool) Get() []byte {
+	b, ok := p.buffers.Get().(*[32 << 10]byte)
+	if !ok {
+		b = new([32 << 10]byte)
+	}
+	return b[:]
+}
+
+func (p *pool) Put(b []byte) {
+	if len(b) == 32<<10 {
+		p.buffers.Put((*[32 << 10]byte)(b))
+	}
+}

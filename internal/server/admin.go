@@ -1,0 +1,336 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"time"
+
+	"github.com/gin-gonic/gin"
+
+	"gateway/internal/accounts"
+	"gateway/internal/audit"
+	"gateway/internal/identity"
+	"gateway/localauth"
+	"gateway/sessions"
+)
+
+// AdminHandler serves the command line, over a unix socket that only the
+// owner of the data folder can open, or within the command's own process. It
+// asks for no other proof.
+//
+//	GET    /users                      list
+//	POST   /users                      add
+//	GET    /users/{login}              show
+//	DELETE /users/{login}              delete, and end their sessions
+//	POST   /users/{login}/disable      and end their sessions
+//	POST   /users/{login}/enable
+//	POST   /users/{login}/groups       add, remove, set
+//	GET    /sessions?user=             list
+//	DELETE /sessions?user=             end a person's sessions
+//	DELETE /sessions/{sid}             end one session and its children
+func (s *Server) AdminHandler() http.Handler {
+	e := s.engine()
+	e.UseRawPath = true
+	e.Use(s.ownAnswer)
+	e.GET("/users", s.handle(s.adminUsers))
+	e.POST("/users", s.handle(s.adminAdd))
+	e.GET("/users/:login", s.handle(s.adminShow))
+	e.DELETE("/users/:login", s.handle(s.adminDelete))
+	e.POST("/users/:login/disable", s.handle(s.adminStatus("user disable", identity.Disabled)))
+	e.POST("/users/:login/enable", s.handle(s.adminStatus("user enable", identity.Active)))
+	e.POST("/users/:login/groups", s.handle(s.adminGroups))
+	e.GET("/sessions", s.handle(s.adminSessions))
+	e.DELETE("/sessions", s.handle(s.adminRevokeUser))
+	e.DELETE("/sessions/:sid", s.handle(s.adminRevoke))
+	return s.guard(e)
+}
+
+// AdminUser is a user as the command line shows it.
+type AdminUser struct {
+	UserID        string      `json:"user_id"`
+	Login         string      `json:"login"`
+	Name          string      `json:"name"`
+	Email         string      `json:"email"`
+	EmailVerified bool        `json:"email_verified"`
+	Groups        []string    `json:"groups"`
+	Status        string      `json:"status"`
+	Created       time.Time   `json:"created"`
+	Links         []AdminLink `json:"links,omitempty"`
+}
+
+// AdminLink is one way in that a user has.
+type AdminLink struct {
+	Origin     string     `json:"origin"`
+	Issuer     string     `json:"issuer"`
+	Subject    string     `json:"subject"`
+	LastSignIn *time.Time `json:"last_sign_in,omitempty"`
+}
+
+// AdminNew is a user to add: the verifier is derived by the command line, the
+// password goes nowhere.
+type AdminNew struct {
+	Login      string   `json:"login"`
+	Name       string   `json:"name"`
+	Email      string   `json:"email"`
+	Groups     []string `json:"groups"`
+	Salt       []byte   `json:"salt"`
+	Iterations int      `json:"iterations"`
+	StoredKey  []byte   `json:"stored_key"`
+	ServerKey  []byte   `json:"server_key"`
+}
+
+// AdminGroups is a change of a user's groups. Set replaces all.
+type AdminGroups struct {
+	Add    []string  `json:"add"`
+	Remove []string  `json:"remove"`
+	Set    *[]string `json:"set"`
+}
+
+// AdminSession is a session as the command line shows it.
+type AdminSession struct {
+	SID       string    `json:"sid"`
+	Parent    string    `json:"parent,omitempty"`
+	UserID    string    `json:"user_id"`
+	Login     string    `json:"login"`
+	Audience  string    `json:"audience"`
+	Origin    string    `json:"origin"`
+	AMR       []string  `json:"amr"`
+	Address   string    `json:"address"`
+	UserAgent string    `json:"user_agent"`
+	Created   time.Time `json:"created"`
+	LastUsed  time.Time `json:"last_used"`
+	Expires   time.Time `json:"expires"`
+}
+
+// AdminDone says how much was done.
+type AdminDone struct {
+	Sessions int `json:"sessions"` // ended
+}
+
+func adminUser(u identity.User) AdminUser {
+	groups := u.Groups
+	if groups == nil {
+		groups = []string{}
+	}
+	return AdminUser{
+		UserID: u.ID, Login: u.Login, Name: u.Name, Email: u.Email, EmailVerified: u.EmailVerified,
+		Groups: groups, Status: string(u.Status), Created: u.Created.UTC(),
+	}
+}
+
+func (s *Server) adminUsers(c *gin.Context) error {
+	users, err := s.Register.List(c.Request.Context())
+	if err != nil {
+		return err
+	}
+	found := make([]AdminUser, 0, len(users))
+	for _, u := range users {
+		found = append(found, adminUser(u))
+	}
+	writeJSON(c.Writer, http.StatusOK, "application/json", found)
+	return nil
+}
+
+func (s *Server) adminShow(c *gin.Context) error {
+	u, err := s.byLogin(c)
+	if err != nil {
+		return err
+	}
+	_, links, err := s.Register.Show(c.Request.Context(), u.ID)
+	if err != nil {
+		return err
+	}
+	shown := adminUser(u)
+	for _, l := range links {
+		link := AdminLink{Origin: l.Provider, Issuer: l.Issuer, Subject: l.Subject}
+		if !l.LastSignIn.IsZero() {
+			at := l.LastSignIn.UTC()
+			link.LastSignIn = &at
+		}
+		shown.Links = append(shown.Links, link)
+	}
+	writeJSON(c.Writer, http.StatusOK, "application/json", shown)
+	return nil
+}
+
+func (s *Server) adminAdd(c *gin.Context) error {
+	var n AdminNew
+	if err := readJSON(c.Request, &n); errors.Is(err, io.EOF) {
+		return errBad
+	} else if err != nil {
+		return err
+	}
+	v := localauth.Verifier{Salt: n.Salt, Iterations: n.Iterations, StoredKey: n.StoredKey, ServerKey: n.ServerKey}
+	if err := v.Validate(localauth.DefaultIterations); err != nil {
+		return explain(errBad, err.Error())
+	}
+	const version = 1
+	id := accounts.NewID()
+	stored, server, err := localauth.Wrap(s.Pepper, id, version, v)
+	if err != nil {
+		return err
+	}
+	u, err := s.Register.Add(c.Request.Context(), accounts.New{
+		ID: id, Login: n.Login, Name: n.Name, Email: n.Email, Groups: n.Groups,
+		Verifier: accounts.Verifier{Salt: v.Salt, Iterations: v.Iterations, StoredKey: stored, ServerKey: server, Version: version},
+	})
+	if err != nil {
+		return adminExplained(err)
+	}
+	s.auditAdmin(c.Request.Context(), "user add", u)
+	writeJSON(c.Writer, http.StatusCreated, "application/json", adminUser(u))
+	return nil
+}
+
+// adminStatus changes a status; who may not sign in any more loses every session.
+func (s *Server) adminStatus(action string, status identity.Status) func(*gin.Context) error {
+	return func(c *gin.Context) error {
+		ctx := c.Request.Context()
+		u, err := s.byLogin(c)
+		if err != nil {
+			return err
+		}
+		if u, err = s.Register.SetStatus(ctx, u.ID, status); err != nil {
+			return adminExplained(err)
+		}
+		if status != identity.Active {
+			if _, err := s.Sessions.RevokeUser(ctx, u.ID); err != nil {
+				return err
+			}
+		}
+		s.auditAdmin(ctx, action, u)
+		writeJSON(c.Writer, http.StatusOK, "application/json", adminUser(u))
+		return nil
+	}
+}
+
+func (s *Server) adminDelete(c *gin.Context) error {
+	ctx := c.Request.Context()
+	u, err := s.byLogin(c)
+	if err != nil {
+		return err
+	}
+	ended, err := s.Sessions.RevokeUser(ctx, u.ID)
+	if err != nil {
+		return err
+	}
+	if err := s.Register.Delete(ctx, u.ID); err != nil {
+		return adminExplained(err)
+	}
+	if _, err := s.Sessions.RevokeUser(ctx, u.ID); err != nil { // one that came in between
+		return err
+	}
+	s.auditAdmin(ctx, "user delete", u)
+	writeJSON(c.Writer, http.StatusOK, "application/json", AdminDone{Sessions: ended})
+	return nil
+}
+
+func (s *Server) adminGroups(c *gin.Context) error {
+	var edit AdminGroups
+	if err := readJSON(c.Request, &edit); err != nil {
+		return err
+	}
+	u, err := s.byLogin(c)
+	if err != nil {
+		return err
+	}
+	if u, err = s.Register.SetGroups(c.Request.Context(), u.ID, groupEdit(edit)); err != nil {
+		return adminExplained(err)
+	}
+	s.auditAdmin(c.Request.Context(), "user groups", u)
+	writeJSON(c.Writer, http.StatusOK, "application/json", adminUser(u))
+	return nil
+}
+
+func (s *Server) adminSessions(c *gin.Context) error {
+	ctx, userID := c.Request.Context(), ""
+	if login := c.Query("user"); login != "" {
+		u, err := s.find(ctx, login)
+		if err != nil {
+			return err
+		}
+		userID = u.ID
+	}
+	all, err := s.Sessions.List(ctx, userID)
+	if err != nil {
+		return err
+	}
+	found := make([]AdminSession, 0, len(all))
+	for _, one := range all {
+		found = append(found, s.adminSession(ctx, one))
+	}
+	writeJSON(c.Writer, http.StatusOK, "application/json", found)
+	return nil
+}
+
+func (s *Server) adminSession(ctx context.Context, one sessions.Session) AdminSession {
+	login := ""
+	if u, err := s.Register.User(ctx, one.UserID); err == nil {
+		login = u.Login
+	}
+	return AdminSession{
+		SID: one.ID, Parent: one.Parent, UserID: one.UserID, Login: login, Audience: one.Audience, Origin: one.Provider, AMR: one.AMR,
+		Address: one.Address, UserAgent: one.UserAgent, Created: one.Created.UTC(), LastUsed: one.Seen.UTC(), Expires: one.Expires.UTC(),
+	}
+}
+
+func (s *Server) adminRevoke(c *gin.Context) error {
+	sid := c.Param("sid")
+	if err := s.Sessions.Revoke(c.Request.Context(), sid); err != nil {
+		return err
+	}
+	s.record(c.Request.Context(), audit.Event{Kind: audit.Admin, Outcome: audit.Done, Action: "session revoke", Session: sid})
+	writeJSON(c.Writer, http.StatusOK, "application/json", AdminDone{Sessions: 1})
+	return nil
+}
+
+func (s *Server) adminRevokeUser(c *gin.Context) error {
+	ctx := c.Request.Context()
+	u, err := s.find(ctx, c.Query("user"))
+	if err != nil {
+		return err
+	}
+	ended, err := s.Sessions.RevokeUser(ctx, u.ID)
+	if err != nil {
+		return err
+	}
+	s.auditAdmin(ctx, "session revoke", u)
+	writeJSON(c.Writer, http.StatusOK, "application/json", AdminDone{Sessions: ended})
+	return nil
+}
+
+func (s *Server) byLogin(c *gin.Context) (identity.User, error) {
+	return s.find(c.Request.Context(), c.Param("login"))
+}
+
+func (s *Server) find(ctx context.Context, login string) (identity.User, error) {
+	u, err := s.Register.ByLogin(ctx, login)
+	return u, adminExplained(err)
+}
+
+// adminExplained says to an administrator what a stranger must not learn.
+func adminExplained(err error) error {
+	switch {
+	case errors.Is(err, accounts.ErrNone):
+		return explain(errNoPage, "There is no such user. gateway user list shows them.")
+	case errors.Is(err, accounts.ErrLoginTaken):
+		return explain(errBad, "The login is taken, or was once: logins are never reissued.")
+	case errors.Is(err, accounts.ErrInvalid):
+		return explain(errBad, err.Error())
+	}
+	return err
+}
+
+func (s *Server) auditAdmin(ctx context.Context, action string, u identity.User) {
+	s.record(ctx, audit.Event{Kind: audit.Admin, Outcome: audit.Done, Action: action, UserID: u.ID, Login: u.Login})
+}
+
+func groupEdit(e AdminGroups) accounts.GroupEdit {
+	edit := accounts.GroupEdit{Add: e.Add, Remove: e.Remove}
+	if e.Set != nil {
+		edit.Replace, edit.Add = true, append(*e.Set, e.Add...)
+	}
+	return edit
+}

@@ -1,0 +1,145 @@
+package server
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+
+	"github.com/gin-gonic/gin"
+
+	"gateway/internal/canonical"
+	"gateway/internal/proxy"
+	"gateway/policy"
+)
+
+// ask reads a request that came to the public listener itself.
+func (s *Server) ask(r *http.Request) (question, error) {
+	q := question{client: s.client(r), page: navigates(r.Method, r.Header)}
+	var err error
+	if q.method, err = canonical.ParseMethod(r.Method); err != nil {
+		return question{}, err
+	}
+	if q.host, err = canonical.ParseHost(r.Host); err != nil {
+		return question{}, err
+	}
+	if q.target, err = canonical.ParseTarget(r.RequestURI); err != nil {
+		return question{}, err
+	}
+	if q.credential, err = s.credential(r); err != nil {
+		return question{}, err
+	}
+	return q, nil
+}
+
+// serveApp is the reverse proxy: ask the guard, then pass the request on as
+// it was decided.
+func (s *Server) serveApp(c *gin.Context) error {
+	w, r := c.Writer, c.Request
+	q, err := s.ask(r)
+	if err != nil {
+		return err
+	}
+	v, err := s.check(r.Context(), q)
+	if err != nil {
+		return err
+	}
+	if !v.allowed() {
+		s.refuse(w, r, q, v)
+		return nil
+	}
+	app := s.Apps[v.decision.App]
+	if app.Upstream == nil {
+		return errNoUpstream
+	}
+	audience := s.Site.Origin(q.host)
+	assertion, err := s.assertion(v, audience)
+	if err != nil {
+		return err
+	}
+	identity := make(http.Header, 5)
+	identityHeaders(identity, v.who, assertion)
+	for _, name := range []string{"Cache-Control", "X-Content-Type-Options", "Referrer-Policy", "Strict-Transport-Security"} {
+		w.Header().Del(name) // what the app answers is the app's to say
+	}
+	app.Upstream.Serve(w, r, proxy.Forward{
+		Target: q.target, Host: audience[strings.Index(audience, "://")+3:], Scheme: s.Site.Scheme, Client: q.client,
+		Identity: identity, DropAuthorization: q.credential.bearer, OwnCookie: ownCookie,
+	})
+	return nil
+}
+
+// UpstreamFailed answers for an app that does not.
+func (s *Server) UpstreamFailed(w http.ResponseWriter, r *http.Request, err error) {
+	s.own(w.Header())
+	s.fail(w, r, fmt.Errorf("%w: %w", errUpstream, err))
+}
+
+// refusePage is what a front proxy shows when its check said 401 or 403. It
+// sees the browser's own headers, and decides again.
+func (s *Server) refusePage(c *gin.Context) error {
+	w, r := c.Writer, c.Request
+	q := question{method: http.MethodGet, host: hostOf(c), target: canonical.Target{Path: "/", Raw: "/"}, client: s.client(r), page: navigates(http.MethodGet, r.Header)}
+	if _, trusted := s.peer(r); trusted {
+		if err := s.originalURL(r, &q); err != nil {
+			return err
+		}
+	}
+	var err error
+	if q.credential, err = s.credential(r); err != nil {
+		return err
+	}
+	v, err := s.check(r.Context(), q)
+	switch {
+	case err != nil:
+		return err
+	case !v.allowed():
+		s.refuse(w, r, q, v)
+	case q.page: // the session has come back in the meantime
+		redirect(w, s.Site.Origin(q.host)+addressOf(pathOf(q.target)).String())
+	default:
+		s.say(w, r, problem{Status: http.StatusServiceUnavailable, Error: "Unavailable", Detail: "Try again."}, nil, false)
+	}
+	return nil
+}
+
+// originalURL reads what the proxy says it was asked for, on this very host.
+func (s *Server) originalURL(r *http.Request, q *question) error {
+	if len(r.Header["X-Original-Url"]) == 0 {
+		return nil
+	}
+	address, ok := one(r.Header, "X-Original-Url")
+	_, host, uri, split := splitURL(address)
+	if !ok || !split {
+		return explain(errBad, "X-Original-URL must be an absolute URL, once.")
+	}
+	h, err := canonical.ParseHost(host)
+	if err != nil {
+		return err
+	}
+	if h != q.host {
+		return explain(errBad, "X-Original-URL names another host than the request.")
+	}
+	if q.target, err = canonical.ParseTarget(uri); err != nil {
+		return err
+	}
+	if method, ok := one(r.Header, "X-Original-Method"); ok {
+		if q.method, err = canonical.ParseMethod(method); err != nil {
+			return err
+		}
+		q.page = navigates(q.method, r.Header)
+	}
+	return nil
+}
+
+func pathOf(t canonical.Target) string {
+	if t.Query == "" {
+		return t.Raw
+	}
+	return t.Raw + "?" + t.Query
+}
+
+// mayOpen reports whether the person could open the app's root.
+func (s *Server) mayOpen(v visitor, r *http.Request, host canonical.Host) bool {
+	d := s.Policy.Load().Decide(policy.Request{Method: http.MethodGet, Host: host, Path: "/", Client: s.client(r), Who: v.who})
+	return verdict{decision: d}.allowed()
+}

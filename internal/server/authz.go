@@ -1,0 +1,83 @@
+package server
+
+import (
+	"net/http"
+
+	"github.com/gin-gonic/gin"
+
+	"gateway/policy"
+)
+
+// AuthzHandler serves the check for front proxies. Only trusted peers are
+// answered.
+func (s *Server) AuthzHandler() http.Handler {
+	e := s.engine()
+	e.Use(s.trustedOnly)
+	e.Any("/.gateway/authz/forward-auth", s.answer(forwardAuth, s.plain))
+	e.Any("/.gateway/authz/auth-request", s.answer(authRequest, s.subrequest))
+	return s.guard(e)
+}
+
+func (s *Server) trustedOnly(c *gin.Context) {
+	s.own(c.Writer.Header())
+	if _, trusted := s.peer(c.Request); !trusted {
+		s.fail(c.Writer, c.Request, errPeer)
+		c.Abort()
+	}
+}
+
+// speak writes what a dialect says where the request may not pass.
+type speak func(w http.ResponseWriter, r *http.Request, q question, v verdict, err error)
+
+// answer is the check: read the dialect, ask the guard, answer once.
+func (s *Server) answer(read original, refuse speak) gin.HandlerFunc {
+	return func(c *gin.Context) {
+		w, r := c.Writer, c.Request
+		q, err := read(s, r)
+		if err != nil {
+			refuse(w, r, q, verdict{}, err)
+			return
+		}
+		v, err := s.check(r.Context(), q)
+		if err != nil || !v.allowed() {
+			refuse(w, r, q, v, err)
+			return
+		}
+		assertion, err := s.assertion(v, s.Site.Origin(q.host))
+		if err != nil {
+			refuse(w, r, q, verdict{}, err)
+			return
+		}
+		identityHeaders(w.Header(), v.who, assertion)
+		w.WriteHeader(http.StatusOK)
+	}
+}
+
+// plain refuses in the words of HTTP: 303, 400, 401, 403, 503.
+func (s *Server) plain(w http.ResponseWriter, r *http.Request, q question, v verdict, err error) {
+	identityHeaders(w.Header(), nil, "")
+	if err != nil {
+		s.fail(w, r, err)
+		return
+	}
+	s.refuse(w, r, q, v)
+}
+
+// subrequest refuses as nginx's auth_request can bear it: 401, 403 or 503, and
+// never a redirect.
+func (s *Server) subrequest(w http.ResponseWriter, r *http.Request, q question, v verdict, err error) {
+	identityHeaders(w.Header(), nil, "")
+	q.page = false
+	switch {
+	case err != nil:
+		p := describe(w.Header(), err)
+		if p.Status != http.StatusServiceUnavailable {
+			p.Status = http.StatusForbidden
+		}
+		s.say(w, r, p, err, false)
+	case v.decision.Effect == policy.Login:
+		s.askToSignIn(w, r, q)
+	default:
+		s.refuse(w, r, q, v)
+	}
+}

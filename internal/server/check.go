@@ -1,0 +1,165 @@
+package server
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"strings"
+
+	"gateway/internal/audit"
+	"gateway/internal/canonical"
+	"gateway/internal/server/pages"
+	"gateway/policy"
+)
+
+// question is one request as the guard sees it, whichever way it came in:
+// parsed once, canonical.
+type question struct {
+	method     string
+	host       canonical.Host
+	target     canonical.Target
+	client     netip.Addr
+	credential credential
+	page       bool // a person navigates: a redirect helps
+}
+
+// verdict is the guard's decision about a question, and who asked it.
+type verdict struct {
+	visitor
+	decision policy.Decision
+	id       string // decision_id of a refusal
+}
+
+// allowed is the one place where a request may pass. The zero verdict may not.
+func (v verdict) allowed() bool { return v.decision.Effect == policy.Allow }
+
+// check decides a question. An error means that it cannot be told, or that the
+// question is not one: either refuses.
+func (s *Server) check(ctx context.Context, q question) (verdict, error) {
+	if strings.HasPrefix(string(q.target.Path), "/.gateway/") {
+		return verdict{}, explain(errNoPage, "Paths below /.gateway/ belong to the gateway: the proxy in front must send them to the gateway's public listener, without a check.")
+	}
+	v := verdict{visitor: s.visitor(ctx, q.credential, s.Site.Origin(q.host))}
+	v.decision = s.Policy.Load().Decide(policy.Request{Method: q.method, Host: q.host, Path: q.target.Path, Client: q.client, Who: v.who})
+	if v.allowed() {
+		return v, nil
+	}
+	if v.unclear() {
+		return verdict{}, fmt.Errorf("%w: %w", errUnavailable, v.err)
+	}
+	if v.decision.Effect == policy.Deny {
+		v.id = rand.Text()
+		s.auditRefusal(ctx, q, v)
+	}
+	return v, nil
+}
+
+func (s *Server) auditRefusal(ctx context.Context, q question, v verdict) {
+	e := audit.Event{
+		Kind: audit.Refusal, Outcome: audit.Refused, Reason: string(v.decision.Reason), Decision: v.id, App: v.decision.App, Rule: v.decision.Rule,
+		Method: q.method, Host: string(q.host), Path: string(q.target.Path), Client: q.client,
+	}
+	if v.who != nil {
+		e.UserID, e.Login, e.Session = v.who.UserID, v.who.Login, v.session.ID
+	}
+	s.record(ctx, e)
+}
+
+// record writes an audit line; a book that cannot be written is told in the log.
+func (s *Server) record(ctx context.Context, e audit.Event) {
+	if err := s.Audit.Record(ctx, e); err != nil {
+		s.log().Error("audit line could not be written", "cause", err)
+	}
+}
+
+// assertion returns the signed identity for the app; nobody has none.
+func (s *Server) assertion(v verdict, audience string) (string, error) {
+	if v.who == nil {
+		return "", nil
+	}
+	token, _, err := s.Asserter.Assert(*v.who, audience, v.session.ID)
+	if err != nil {
+		return "", fmt.Errorf("%w: %w", errUnavailable, err)
+	}
+	return token, nil
+}
+
+// signInURL is where a page request without a session is sent.
+func (s *Server) signInURL(q question) string {
+	rd := q.target.Raw
+	if q.target.Query != "" {
+		rd += "?" + q.target.Query
+	}
+	return s.Site.Origin(q.host) + "/.gateway/sign-in?rd=" + url.QueryEscape(rd)
+}
+
+// refuse answers a question that is not allowed: a page for people, a problem
+// for programs.
+func (s *Server) refuse(w http.ResponseWriter, r *http.Request, q question, v verdict) {
+	if v.decision.Effect == policy.Login {
+		s.askToSignIn(w, r, q)
+		return
+	}
+	w.Header().Set(headerDecision, v.id)
+	if !q.page {
+		s.say(w, r, s.forbidden(v), nil, false)
+		return
+	}
+	refusal := pages.Refusal{Host: string(q.host), Path: string(q.target.Path), DecisionID: v.id, Portal: s.Site.Portal()}
+	if v.who != nil {
+		refusal.Login, refusal.SignedIn = v.who.Login, true
+	}
+	s.page(w, http.StatusForbidden, refusal)
+}
+
+func (s *Server) forbidden(v verdict) problem {
+	return problem{
+		Status: http.StatusForbidden, Error: "Forbidden", DecisionID: v.id,
+		Detail: "The policy does not allow this. Give the decision_id to an administrator to learn why.",
+	}
+}
+
+func (s *Server) askToSignIn(w http.ResponseWriter, r *http.Request, q question) {
+	there := s.signInURL(q)
+	if q.page {
+		redirect(w, there)
+		return
+	}
+	w.Header().Set(headerSignIn, there)
+	w.Header().Set("WWW-Authenticate", `Bearer realm="gateway"`)
+	s.say(w, r, problem{Status: http.StatusUnauthorized, Error: "SessionExpired", Detail: "Nobody is signed in. Sign in at the address in X-Gateway-Sign-In."}, nil, false)
+}
+
+// redirect sends the browser to an address that we made: 303, so that no
+// method and no body travels along (RFC 9700, section 4.12).
+func redirect(w http.ResponseWriter, to string) {
+	w.Header()["Location"] = []string{to}
+	w.WriteHeader(http.StatusSeeOther)
+}
+
+// navigates reports whether a person's browser asks for a page of its own:
+// by Fetch Metadata where the browser sends it, else by Accept.
+func navigates(method string, h http.Header) bool {
+	if method != http.MethodGet && method != http.MethodHead {
+		return false
+	}
+	if mode := h.Get("Sec-Fetch-Mode"); mode != "" {
+		return mode == "navigate" && h.Get("Sec-Fetch-Dest") == "document"
+	}
+	if h.Get("X-Requested-With") != "" || h.Get("Upgrade") != "" {
+		return false
+	}
+	return strings.Contains(h.Get("Accept"), "text/html")
+}
+
+// wantsPage reports whether an error is best shown as a page. Form posts
+// without script count too.
+func wantsPage(r *http.Request) bool {
+	if r.Header.Get("Sec-Fetch-Mode") == "navigate" {
+		return true
+	}
+	return navigates(http.MethodGet, r.Header)
+}

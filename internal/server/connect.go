@@ -1,0 +1,186 @@
+package server
+
+import (
+	"errors"
+	"io"
+	"mime"
+	"net/http"
+
+	"github.com/gin-gonic/gin"
+
+	"gateway/internal/strictjson"
+	"gateway/localauth"
+	"gateway/providers"
+)
+
+// maxBody bounds the protocol's requests, in bytes; tokens are the largest part.
+const maxBody = 32 << 10
+
+// features names the optional fields that this server knows.
+var features = []string{"want", "app"}
+
+type connectRequest struct {
+	ClientFirst string `json:"client_first"`
+	AuthOrigin  string `json:"auth_origin"`
+	Want        string `json:"want"`
+}
+
+type authOk struct {
+	Login    string   `json:"login"`
+	UserID   string   `json:"user_id"`
+	UserInfo userInfo `json:"user_info"`
+}
+
+type authNeeded struct {
+	ChallengeID string   `json:"challenge_id"`
+	Challenge   string   `json:"challenge"`
+	Origins     []origin `json:"origins"`
+	Features    []string `json:"features"`
+	EndSession  string   `json:"end_session,omitempty"`
+}
+
+// connect says who is signed in, or hands out a challenge. It stores nothing
+// and does not count as use of the session.
+func (s *Server) connect(c *gin.Context) error {
+	var req connectRequest
+	if err := readJSON(c.Request, &req); err != nil && !errors.Is(err, io.EOF) {
+		return err
+	}
+	want, err := wantOf(c.Request, req.Want)
+	if err != nil {
+		return err
+	}
+	if req.ClientFirst != "" && req.AuthOrigin != "" {
+		return explain(errBad, "Send client_first or auth_origin, not both.")
+	}
+	if done, err := s.whoAmI(c, s.Site.Portal()); done || err != nil {
+		return err
+	}
+	answer := s.needed(c)
+	switch {
+	case req.ClientFirst != "":
+		err = s.challengeLocal(c, req.ClientFirst, want, &answer)
+	case req.AuthOrigin != "":
+		err = s.challengeForeign(c, req.AuthOrigin, want, &answer)
+	}
+	if err != nil {
+		return err
+	}
+	writeJSON(c.Writer, http.StatusOK, "application/json", answer)
+	return nil
+}
+
+// whoAmI answers AuthOk to a live session of the audience, and clears one that
+// is over. It is done where it has answered.
+func (s *Server) whoAmI(c *gin.Context, audience string) (done bool, err error) {
+	cred, err := s.credential(c.Request)
+	if err != nil || cred.token.Empty() {
+		return false, err
+	}
+	session, err := s.Sessions.Peek(c.Request.Context(), cred.token, audience)
+	if err != nil {
+		s.clearSession(c.Writer)
+		return false, err
+	}
+	v := s.person(c.Request.Context(), session)
+	switch {
+	case v.over():
+		s.clearSession(c.Writer)
+		return false, v.err
+	case v.who == nil:
+		return false, v.err
+	}
+	writeJSON(c.Writer, http.StatusOK, "application/json", authOk{Login: v.who.Login, UserID: v.who.UserID, UserInfo: infoOf(v)})
+	return true, nil
+}
+
+// connectGet is who-am-I without a challenge.
+func (s *Server) connectGet(audience func(*gin.Context) string) func(*gin.Context) error {
+	return func(c *gin.Context) error {
+		if done, err := s.whoAmI(c, audience(c)); done || err != nil {
+			return err
+		}
+		writeJSON(c.Writer, http.StatusOK, "application/json", s.needed(c))
+		return nil
+	}
+}
+
+func (s *Server) needed(*gin.Context) authNeeded {
+	return authNeeded{Origins: s.origins("/"), Features: features}
+}
+
+func (s *Server) challengeLocal(c *gin.Context, clientFirst string, want localauth.Want, answer *authNeeded) error {
+	if s.Local == nil {
+		return explain(providers.ErrUnknownOrigin, "Signing in by password is switched off here.")
+	}
+	browser, err := s.bound(c, want)
+	if err != nil {
+		return err
+	}
+	challenge, err := s.Local.Begin(c.Request.Context(), browser, clientFirst, want)
+	if err != nil {
+		return err
+	}
+	answer.ChallengeID, answer.Challenge = challenge.ID, challenge.ServerFirst
+	return nil
+}
+
+func (s *Server) challengeForeign(c *gin.Context, id string, want localauth.Want, answer *authNeeded) error {
+	if s.Foreign == nil {
+		return providers.ErrUnknownOrigin
+	}
+	browser, err := s.bound(c, want)
+	if err != nil {
+		return err
+	}
+	answer.ChallengeID, answer.Challenge, err = s.Foreign.BeginToken(c.Request.Context(), id, browser)
+	return err
+}
+
+// bound returns what a challenge is bound to: the browser, or, for a token,
+// nothing, since no cookie is set then.
+func (s *Server) bound(c *gin.Context, want localauth.Want) (string, error) {
+	if want == localauth.WantToken {
+		return "", nil
+	}
+	return s.browser(c.Writer, c.Request)
+}
+
+// wantOf reads what a sign-in is to give. A token goes to programs only: a
+// browser, which sends cookies, Origin or Sec-Fetch-*, cannot have one.
+func wantOf(r *http.Request, want string) (localauth.Want, error) {
+	switch want {
+	case "":
+		return localauth.WantCookie, nil
+	case "token":
+	default:
+		return 0, explain(errBad, `"want" can be "token", or left out.`)
+	}
+	for _, name := range []string{"Cookie", "Origin", "Sec-Fetch-Site", "Sec-Fetch-Mode", "Sec-Fetch-Dest", "Sec-Fetch-User"} {
+		if len(r.Header[name]) > 0 {
+			return 0, explain(errBad, "A token in the answer is for programs: send no "+name+" header.")
+		}
+	}
+	return localauth.WantToken, nil
+}
+
+// readJSON reads the body under the rules of the protocol. An empty body is io.EOF.
+func readJSON(r *http.Request, into any) error {
+	if r.Header.Get("Content-Encoding") != "" {
+		return errMediaType
+	}
+	if r.Body == nil || r.ContentLength == 0 {
+		return io.EOF
+	}
+	if r.ContentLength > maxBody {
+		return strictjson.ErrTooLarge
+	}
+	if len(r.Header["Content-Type"]) > 1 {
+		return errMediaType
+	}
+	kind, params, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	if err != nil || kind != "application/json" || (params["charset"] != "" && params["charset"] != "utf-8") {
+		return errMediaType
+	}
+	return strictjson.Decode(r.Body, maxBody, into)
+}

@@ -1,0 +1,99 @@
+package server
+
+import (
+	"net/http"
+	"strings"
+
+	"gateway/internal/canonical"
+	"gateway/internal/proxy"
+)
+
+// original reads a front proxy's question. Each dialect reads exactly its own
+// headers; one that is missing or there twice makes it no question.
+type original func(s *Server, r *http.Request) (question, error)
+
+// forwardAuth reads the dialect of Traefik's ForwardAuth and Caddy's
+// forward_auth.
+func forwardAuth(s *Server, r *http.Request) (question, error) {
+	method, ok1 := one(r.Header, "X-Forwarded-Method")
+	proto, ok2 := one(r.Header, "X-Forwarded-Proto")
+	host, ok3 := one(r.Header, "X-Forwarded-Host")
+	uri, ok4 := one(r.Header, "X-Forwarded-Uri")
+	_, ok5 := one(r.Header, "X-Forwarded-For")
+	if !ok1 || !ok2 || !ok3 || !ok4 || !ok5 {
+		return question{}, explain(errBad, "X-Forwarded-Method, -Proto, -Host, -Uri and -For must each be there once.")
+	}
+	return s.original(r, method, proto, host, uri)
+}
+
+// authRequest reads the dialect of nginx's auth_request, which HAProxy speaks
+// too.
+func authRequest(s *Server, r *http.Request) (question, error) {
+	method, ok1 := one(r.Header, "X-Original-Method")
+	address, ok2 := one(r.Header, "X-Original-Url")
+	_, ok3 := one(r.Header, "X-Forwarded-For")
+	if !ok1 || !ok2 || !ok3 {
+		return question{}, explain(errBad, "X-Original-URL, X-Original-Method and X-Forwarded-For must each be there once.")
+	}
+	proto, host, uri, ok := splitURL(address)
+	if !ok {
+		return question{}, explain(errBad, "X-Original-URL must be an absolute URL: $scheme://$http_host$request_uri.")
+	}
+	return s.original(r, method, proto, host, uri)
+}
+
+// splitURL cuts an absolute URL without reading anything into it.
+func splitURL(address string) (scheme, host, uri string, ok bool) {
+	scheme, rest, ok := strings.Cut(address, "://")
+	if !ok {
+		return "", "", "", false
+	}
+	i := strings.IndexByte(rest, '/')
+	if i <= 0 {
+		return "", "", "", false
+	}
+	return scheme, rest[:i], rest[i:], true
+}
+
+func (s *Server) original(r *http.Request, method, proto, host, uri string) (question, error) {
+	if err := noAliases(r.Header); err != nil {
+		return question{}, err
+	}
+	if proto != s.Site.Scheme && !(proto == "ws" && s.Site.Scheme == "http") && !(proto == "wss" && s.Site.Scheme == "https") {
+		return question{}, explain(errBad, "The request came by "+s.otherScheme()+", the site is served by "+s.Site.Scheme+" only.")
+	}
+	q := question{client: s.client(r)}
+	var err error
+	if q.method, err = canonical.ParseMethod(method); err != nil {
+		return question{}, err
+	}
+	if q.host, err = canonical.ParseHost(host); err != nil {
+		return question{}, err
+	}
+	if q.target, err = canonical.ParseTarget(uri); err != nil {
+		return question{}, err
+	}
+	if q.credential, err = s.credential(r); err != nil {
+		return question{}, err
+	}
+	q.page = navigates(q.method, r.Header)
+	return q, nil
+}
+
+func (s *Server) otherScheme() string {
+	if s.Site.Secure() {
+		return "another scheme than https"
+	}
+	return "another scheme than http"
+}
+
+// noAliases refuses identity headers that a client forged, and other spellings
+// of forwarding headers: some app behind would take them for ours.
+func noAliases(h http.Header) error {
+	for name := range h {
+		if proxy.Managed(name) || proxy.Alias(name) {
+			return explain(errBad, "The request carries an identity header. Only the gateway may set those.")
+		}
+	}
+	return nil
+}

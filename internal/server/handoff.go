@@ -1,0 +1,289 @@
+package server
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/gin-gonic/gin"
+
+	"gateway/internal/canonical"
+	"gateway/internal/returnto"
+	"gateway/internal/secret"
+	"gateway/policy"
+	"gateway/sessions"
+)
+
+// The hand-off of the sign-in to an app host: the app host begins a flow and
+// remembers it in a cookie of its own; the portal signs the person in, asks
+// the policy and stores a one-time code; the app host takes the code, once,
+// and only from the browser that began the flow.
+
+const (
+	enterLifetime = 10 * time.Minute
+	maxEnter      = 16   // flows that one browser may have open at one app host
+	maxEnterBytes = 6144 // of their cookies together
+	maxKept       = 512  // bytes of a target that the app host itself remembers
+	flowLength    = 16
+)
+
+// handoffRequest is what an app host asks of the portal, sealed.
+type handoffRequest struct {
+	Flow    string    `json:"f"`
+	Host    string    `json:"h"`
+	Target  string    `json:"t"`
+	Nonce   []byte    `json:"n"` // SHA-256 of the app host's cookie of this flow
+	Expires time.Time `json:"x"`
+}
+
+// entering is what the app host remembers, sealed in its cookie.
+type entering struct {
+	Target  string    `json:"t"`
+	Again   bool      `json:"a"` // the flow was restarted once
+	Expires time.Time `json:"x"`
+}
+
+// appSignIn begins the hand-off.
+func (s *Server) appSignIn(c *gin.Context) error {
+	there := target(c)
+	cred, err := s.credential(c.Request)
+	if err != nil {
+		return err
+	}
+	v := s.visitor(c.Request.Context(), cred, s.atApp(c))
+	switch {
+	case v.unclear():
+		return v.err
+	case v.who != nil:
+		redirect(c.Writer, s.atApp(c)+there.String())
+		return nil
+	case v.over():
+		s.clearSession(c.Writer)
+	}
+	return s.begin(c, there, false)
+}
+
+func (s *Server) begin(c *gin.Context, there returnto.Address, again bool) error {
+	flow := rand.Text()[:flowLength]
+	expires := s.now().Add(enterLifetime)
+	kept := there.String()
+	if len(kept) > maxKept {
+		kept = "/"
+	}
+	cookie, err := sealJSON(s.Seals.Enter, entering{Target: kept, Again: again, Expires: expires})
+	if err != nil {
+		return err
+	}
+	nonce := sha256.Sum256([]byte(cookie))
+	req, err := sealJSON(s.Seals.Request, handoffRequest{
+		Flow: flow, Host: string(hostOf(c)), Target: there.String(), Nonce: nonce[:], Expires: expires,
+	})
+	if err != nil {
+		return err
+	}
+	s.makeRoom(c, len(cookie))
+	s.setCookie(c.Writer, cookieEnter+flow, cookie, int(enterLifetime/time.Second))
+	redirect(c.Writer, s.Site.Portal()+"/.gateway/authorize?req="+req)
+	return nil
+}
+
+// makeRoom drops the oldest flows of a browser that has too many open.
+func (s *Server) makeRoom(c *gin.Context, size int) {
+	prefix := s.cookieName(cookieEnter)
+	var open []*http.Cookie
+	total := size
+	for _, k := range c.Request.Cookies() {
+		if strings.HasPrefix(k.Name, prefix) {
+			open = append(open, k)
+			total += len(k.Name) + len(k.Value)
+		}
+	}
+	for len(open) >= maxEnter || (total > maxEnterBytes && len(open) > 0) {
+		oldest := 0
+		for i := range open {
+			if s.enterExpiry(open[i].Value).Before(s.enterExpiry(open[oldest].Value)) {
+				oldest = i
+			}
+		}
+		drop := open[oldest]
+		total -= len(drop.Name) + len(drop.Value)
+		open = append(open[:oldest], open[oldest+1:]...)
+		s.setCookie(c.Writer, cookieEnter+strings.TrimPrefix(drop.Name, prefix), "", -1)
+	}
+}
+
+// enterExpiry is zero for a cookie that we cannot read.
+func (s *Server) enterExpiry(value string) time.Time {
+	e, _ := openJSON[entering](s.Seals.Enter, value)
+	return e.Expires
+}
+
+// authorize is the portal's side: it signs the person in if need be, asks the
+// policy for the sealed path, and hands out a code.
+func (s *Server) authorize(c *gin.Context) error {
+	raw := c.Request.URL.Query()["req"]
+	if len(raw) != 1 {
+		return errFlow
+	}
+	req, err := s.openRequest(raw[0])
+	if err != nil {
+		return err
+	}
+	host := canonical.Host(req.Host)
+	if _, known := s.Policy.Load().App(host); !known {
+		return errHost
+	}
+	there := addressOf(req.Target)
+	if s.now().After(req.Expires) { // a stale tab: the app host begins anew
+		redirect(c.Writer, s.Site.Origin(host)+signInPath(there))
+		return nil
+	}
+	v, err := s.portalVisitor(c.Request)
+	if err != nil {
+		return err
+	}
+	if v.who == nil {
+		if v.over() {
+			s.clearSession(c.Writer)
+		}
+		redirect(c.Writer, s.Site.Portal()+"/.gateway/sign-in?rd="+url.QueryEscape("/.gateway/authorize?req="+raw[0]))
+		return nil
+	}
+	return s.grant(c, v, host, req, there)
+}
+
+func (s *Server) grant(c *gin.Context, v visitor, host canonical.Host, req handoffRequest, there returnto.Address) error {
+	ctx := c.Request.Context()
+	goal, err := canonical.ParseTarget(there.String())
+	if err != nil {
+		return err
+	}
+	q := question{method: http.MethodGet, host: host, target: goal, client: s.client(c.Request), page: true}
+	d := s.Policy.Load().Decide(policy.Request{Method: q.method, Host: host, Path: goal.Path, Client: q.client, Who: v.who})
+	answer := verdict{visitor: v, decision: d}
+	if !answer.allowed() {
+		answer.id = rand.Text()
+		answer.decision.Effect = policy.Deny // they are signed in: signing in again cannot help
+		s.auditRefusal(ctx, q, answer)
+		s.refuse(c.Writer, c.Request, q, answer)
+		return nil
+	}
+	if len(req.Nonce) != sha256.Size {
+		return errFlow
+	}
+	code, err := s.Sessions.Grant(ctx, v.session.ID, s.Site.Origin(host), req.Flow, [32]byte(req.Nonce), there.String())
+	if err != nil {
+		return err
+	}
+	redirect(c.Writer, s.Site.Origin(host)+"/.gateway/handoff?code="+url.QueryEscape(code.Reveal()))
+	return nil
+}
+
+func (s *Server) openRequest(sealed string) (handoffRequest, error) {
+	req, err := openJSON[handoffRequest](s.Seals.Request, sealed)
+	if err != nil {
+		return handoffRequest{}, errFlow
+	}
+	return req, nil
+}
+
+// handoff is the app host's side: it takes the code once, from the browser
+// that began the flow, and gives it a session of its own.
+func (s *Server) handoff(c *gin.Context) error {
+	codes := c.Request.URL.Query()["code"]
+	if len(codes) != 1 {
+		return errFlow
+	}
+	flow, _, ok := strings.Cut(codes[0], ".")
+	if !ok || len(flow) != flowLength || strings.ContainsFunc(flow, notBase32) {
+		return errFlow
+	}
+	cookie, err := s.cookie(c.Request, cookieEnter+flow)
+	if err != nil {
+		return err
+	}
+	if cookie == "" {
+		return s.recoverFlow(c, entering{Again: true}, errFlow)
+	}
+	kept, err := openJSON[entering](s.Seals.Enter, cookie)
+	if err != nil {
+		return s.recoverFlow(c, entering{Again: true}, errFlow)
+	}
+	s.setCookie(c.Writer, cookieEnter+flow, "", -1)
+	ctx, audience := c.Request.Context(), s.atApp(c)
+	_, token, goal, err := s.Sessions.Redeem(ctx, secret.New(codes[0]), audience, sha256.Sum256([]byte(cookie)))
+	switch {
+	case errors.Is(err, sessions.ErrNoCode), errors.Is(err, sessions.ErrNone):
+		return s.recoverFlow(c, kept, err)
+	case err != nil:
+		return err
+	}
+	if err := s.endChild(ctx, c); err != nil {
+		return err
+	}
+	s.setSession(c.Writer, token)
+	redirect(c.Writer, audience+addressOf(goal).String())
+	return nil
+}
+
+// endChild ends the app session that this browser had before, and it alone.
+func (s *Server) endChild(ctx context.Context, c *gin.Context) error {
+	cred, err := s.credential(c.Request)
+	if err != nil || cred.token.Empty() || cred.bearer {
+		return err
+	}
+	before, err := s.Sessions.Peek(ctx, cred.token, s.atApp(c))
+	if err != nil {
+		return nil //nolint:nilerr // nothing of ours to end
+	}
+	_, err = s.Sessions.Store.DeleteSession(ctx, before.ID)
+	return err
+}
+
+// recoverFlow helps a tab whose code failed: with a live session it goes on,
+// without it the flow begins anew, once.
+func (s *Server) recoverFlow(c *gin.Context, kept entering, cause error) error {
+	cred, err := s.credential(c.Request)
+	if err != nil {
+		return err
+	}
+	v := s.visitor(c.Request.Context(), cred, s.atApp(c))
+	there := addressOf(kept.Target)
+	switch {
+	case v.unclear():
+		return v.err
+	case v.who != nil:
+		redirect(c.Writer, s.atApp(c)+there.String())
+		return nil
+	case kept.Again:
+		return flowError{fmt.Errorf("%w: %w", errFlow, cause), there.String()}
+	}
+	return s.begin(c, there, true)
+}
+
+func sealJSON(box Sealer, v any) (string, error) {
+	raw, err := json.Marshal(v)
+	if err != nil {
+		return "", fmt.Errorf("seal: %w", err)
+	}
+	return box.Seal(raw), nil
+}
+
+func openJSON[T any](box Sealer, sealed string) (T, error) {
+	var v T
+	raw, err := box.Open(sealed)
+	if err != nil {
+		return v, err
+	}
+	if err := json.Unmarshal(raw, &v); err != nil {
+		return v, fmt.Errorf("open: %w", err)
+	}
+	return v, nil
+}

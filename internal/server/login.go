@@ -1,0 +1,269 @@
+package server
+
+import (
+	"errors"
+	"io"
+	"net/http"
+
+	"github.com/gin-gonic/gin"
+
+	"gateway/internal/accounts"
+	"gateway/internal/audit"
+	"gateway/internal/canonical"
+	"gateway/internal/identity"
+	"gateway/internal/secret"
+	"gateway/internal/throttle"
+	"gateway/localauth"
+	"gateway/policy"
+	"gateway/providers"
+	"gateway/sessions"
+)
+
+type loginRequest struct {
+	User           string `json:"user"`
+	ChallengeID    string `json:"challenge_id"`
+	ChallengeReply string `json:"challenge_reply"`
+	AuthOrigin     string `json:"auth_origin"`
+	Token          string `json:"token"`
+	Want           string `json:"want"`
+	App            string `json:"app"`
+}
+
+type loginOk struct {
+	Login       string   `json:"login"`
+	UserID      string   `json:"user_id"`
+	Token       string   `json:"token,omitempty"`
+	UserInfo    userInfo `json:"user_info"`
+	ServerFinal string   `json:"server_final,omitempty"`
+}
+
+// login opens a session for whoever comes through a door: Local with a reply
+// to a challenge, Foreign with a token.
+func (s *Server) login(c *gin.Context) error {
+	var req loginRequest
+	if err := readJSON(c.Request, &req); errors.Is(err, io.EOF) {
+		return explain(errBad, "Send the answer to a challenge, or a foreign token.")
+	} else if err != nil {
+		return err
+	}
+	want, err := wantOf(c.Request, req.Want)
+	if err != nil {
+		return err
+	}
+	if req.App != "" && want != localauth.WantToken {
+		return explain(errBad, `"app" goes with "want":"token".`)
+	}
+	e, serverFinal, err := s.enter(c, req, want)
+	if err != nil {
+		return err
+	}
+	answer, err := s.open(c, e, want, req.App)
+	if err != nil {
+		return err
+	}
+	answer.ServerFinal = serverFinal
+	writeJSON(c.Writer, http.StatusOK, "application/json", answer)
+	return nil
+}
+
+// enter leads through the door that the request names.
+func (s *Server) enter(c *gin.Context, req loginRequest, want localauth.Want) (entry, string, error) {
+	local := req.User != "" || req.ChallengeReply != ""
+	foreign := req.AuthOrigin != "" || req.Token != ""
+	switch {
+	case local == foreign:
+		return entry{}, "", explain(errBad, "Send user, challenge_id and challenge_reply, or auth_origin and token.")
+	case foreign:
+		e, err := s.enterForeign(c, req, want)
+		return e, "", err
+	case req.User == "" || req.ChallengeID == "" || req.ChallengeReply == "":
+		return entry{}, "", explain(errBad, "user, challenge_id and challenge_reply go together.")
+	}
+	return s.enterLocal(c, req, want)
+}
+
+func (s *Server) enterLocal(c *gin.Context, req loginRequest, want localauth.Want) (entry, string, error) {
+	if s.Local == nil {
+		return entry{}, "", explain(providers.ErrUnknownOrigin, "Signing in by password is switched off here.")
+	}
+	ctx := c.Request.Context()
+	browser, err := s.present(c.Request, want)
+	if err != nil {
+		return entry{}, "", err
+	}
+	reply := localauth.Reply{Username: req.User, ChallengeID: req.ChallengeID, ClientFinal: req.ChallengeReply}
+	pending, err := s.Local.Open(browser, reply, want)
+	if err != nil {
+		return entry{}, "", challengeError{err, bounded(req.ChallengeID)}
+	}
+	buckets := append(throttle.Sources(s.client(c.Request)), throttle.Account(pending.Login))
+	if err := s.Throttle.Admit(ctx, buckets...); err != nil {
+		return entry{}, "", err
+	}
+	outcome, err := s.Local.Finish(ctx, pending)
+	if err != nil {
+		s.auditFailedSignIn(c, identity.Local, pending.Login, err)
+		if errors.Is(err, localauth.ErrNoChallenge) {
+			return entry{}, "", challengeError{err, bounded(req.ChallengeID)}
+		}
+		return entry{}, "", err
+	}
+	s.Throttle.Forgive(buckets...)
+	user, err := s.Register.User(ctx, outcome.UserID)
+	if err != nil {
+		return entry{}, "", err
+	}
+	if user.Status != identity.Active {
+		return entry{}, "", localauth.ErrBadCredentials
+	}
+	return entry{user: user, identity: outcome.Identity, factor: "pwd"}, outcome.ServerFinal, nil
+}
+
+func (s *Server) enterForeign(c *gin.Context, req loginRequest, want localauth.Want) (entry, error) {
+	if req.AuthOrigin == "" || req.Token == "" {
+		return entry{}, explain(errBad, "auth_origin and token go together.")
+	}
+	if s.Foreign == nil {
+		return entry{}, providers.ErrUnknownOrigin
+	}
+	ctx := c.Request.Context()
+	browser, err := s.present(c.Request, want)
+	if err != nil {
+		return entry{}, err
+	}
+	sources := throttle.Sources(s.client(c.Request))
+	if err := s.Throttle.Admit(ctx, sources...); err != nil {
+		return entry{}, err
+	}
+	assertion, err := s.Foreign.FinishToken(ctx, req.AuthOrigin, browser, req.ChallengeID, secret.New(req.Token))
+	if err != nil {
+		s.auditFailedSignIn(c, req.AuthOrigin, "", err)
+		return entry{}, err
+	}
+	s.Throttle.Forgive(sources...)
+	user, err := s.resolve(c, assertion.Identity)
+	if err != nil {
+		return entry{}, err
+	}
+	return entry{user: user, identity: assertion.Identity, foreignID: assertion.SessionID, factor: "fed"}, nil
+}
+
+// resolve asks the register whose identity this is.
+func (s *Server) resolve(c *gin.Context, who identity.Identity) (identity.User, error) {
+	user, err := s.Register.Resolve(c.Request.Context(), who)
+	if err != nil {
+		s.auditFailedSignIn(c, who.Provider, "", err)
+		return identity.User{}, err
+	}
+	return user, nil
+}
+
+// present returns the browser that a challenge must have been made for.
+func (s *Server) present(r *http.Request, want localauth.Want) (string, error) {
+	if want == localauth.WantToken {
+		return "", nil
+	}
+	return s.cookie(r, cookieBrowser)
+}
+
+// open issues the session and answers with it: as a cookie, or as a token.
+func (s *Server) open(c *gin.Context, e entry, want localauth.Want, app string) (loginOk, error) {
+	ctx := c.Request.Context()
+	if want == localauth.WantToken {
+		return s.openToken(c, e, app)
+	}
+	before, err := s.portalVisitor(c.Request)
+	if err != nil {
+		return loginOk{}, err
+	}
+	if before.who != nil && before.who.UserID != e.user.ID {
+		return loginOk{}, errSignedIn
+	}
+	session, token, err := s.openSession(ctx, c.Request, e, s.Site.Portal())
+	if err != nil {
+		return loginOk{}, err
+	}
+	if err := s.endPrevious(ctx, before); err != nil {
+		return loginOk{}, err
+	}
+	s.setSession(c.Writer, token)
+	return s.loginOk(c, session), nil
+}
+
+// openToken issues a session whose token goes to a program, for the portal or,
+// if the policy lets the person in, for an app.
+func (s *Server) openToken(c *gin.Context, e entry, app string) (loginOk, error) {
+	ctx, audience := c.Request.Context(), s.Site.Portal()
+	var host canonical.Host
+	if app != "" {
+		var err error
+		if host, err = s.audienceOf(app); err != nil {
+			return loginOk{}, err
+		}
+	}
+	session, token, err := s.openSession(ctx, c.Request, e, audience)
+	if err != nil {
+		return loginOk{}, err
+	}
+	if app != "" {
+		v := s.person(ctx, session)
+		q := question{method: http.MethodGet, host: host, target: canonical.Target{Path: "/", Raw: "/"}, client: s.client(c.Request)}
+		d := s.Policy.Load().Decide(policy.Request{Method: q.method, Host: host, Path: q.target.Path, Client: q.client, Who: v.who})
+		if d.Effect != policy.Allow {
+			return loginOk{}, errors.Join(errForbidden, s.Sessions.Revoke(ctx, session.ID))
+		}
+		if session, token, err = s.Sessions.IssueChild(ctx, session.ID, s.Site.Origin(host)); err != nil {
+			return loginOk{}, err
+		}
+	}
+	answer := s.loginOk(c, session)
+	answer.Token = token.Reveal()
+	return answer, nil
+}
+
+// audienceOf finds the host that an app's name, host or origin stands for.
+func (s *Server) audienceOf(app string) (canonical.Host, error) {
+	if a, ok := s.Apps[app]; ok && len(a.Hosts) == 1 {
+		app = a.Hosts[0]
+	}
+	host, err := canonical.ParseHost(app)
+	if err != nil {
+		return "", explain(errBad, `"app" is the name or the host of an app.`)
+	}
+	if _, ok := s.Policy.Load().App(host); !ok {
+		return "", explain(errBad, `"app" is the name or the host of an app.`)
+	}
+	return host, nil
+}
+
+func (s *Server) loginOk(c *gin.Context, session sessions.Session) loginOk {
+	v := s.person(c.Request.Context(), session)
+	if v.who == nil { // disabled this very moment: the session is dead already
+		return loginOk{UserID: session.UserID}
+	}
+	return loginOk{Login: v.who.Login, UserID: v.who.UserID, UserInfo: infoOf(v)}
+}
+
+func (s *Server) auditFailedSignIn(c *gin.Context, origin, login string, cause error) {
+	outcome, reason := audit.Refused, answerFor(cause).code
+	if answerFor(cause).is == nil {
+		outcome = audit.Failed
+	}
+	if refusal, ok := errors.AsType[*localauth.Refusal](cause); ok {
+		reason = string(refusal.Reason)
+	}
+	if errors.Is(cause, accounts.ErrDisabled) {
+		reason = "disabled"
+	}
+	s.record(c.Request.Context(), audit.Event{
+		Kind: audit.SignIn, Outcome: outcome, Reason: reason, Origin: origin, Login: login, Client: s.client(c.Request),
+	})
+}
+
+// bounded keeps what we echo short.
+func bounded(id string) string {
+	if len(id) > 1024 {
+		return ""
+	}
+	return id
+}

@@ -1,0 +1,29 @@
+package server
+
+import (
+	"net/http"
+
+	"github.com/gin-gonic/gin"
+)
+
+// ManagementHandler serves what operators ask: alive, ready.
+func (s *Server) ManagementHandler() http.Handler {
+	e := s.engine()
+	e.Use(s.ownAnswer)
+	e.GET("/healthz", func(c *gin.Context) { c.String(http.StatusOK, "ok\n") })
+	e.GET("/readyz", func(c *gin.Context) {
+		if s.stopping.Load() {
+			c.String(http.StatusServiceUnavailable, "stopping\n")
+			return
+		}
+		if s.Ready != nil {
+			if err := s.Ready(c.Request.Context()); err != nil {
+				s.log().Error("not ready", "cause", err)
+				c.String(http.StatusServiceUnavailable, "not ready: the store does not answer\n")
+				return
+			}
+		}
+		c.String(http.StatusOK, "ok\n")
+	})
+	return s.guard(e)
+}

@@ -1,0 +1,64 @@
+package server
+
+import (
+	"context"
+	"crypto/rand"
+	"net/http"
+	"runtime/debug"
+)
+
+type contextKey struct{}
+
+// requestID returns the id that ties an answer to its log lines.
+func requestID(ctx context.Context) string {
+	id, _ := ctx.Value(contextKey{}).(string)
+	return id
+}
+
+// guard wraps a listener's handler: each request gets an id, and a panic
+// refuses.
+func (s *Server) guard(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		r = r.WithContext(context.WithValue(r.Context(), contextKey{}, rand.Text()))
+		defer s.recover(w, r)
+		next.ServeHTTP(w, r)
+	})
+}
+
+// recover turns a panic into cannot-tell. http.ErrAbortHandler passes: it is
+// how a broken stream ends.
+func (s *Server) recover(w http.ResponseWriter, r *http.Request) {
+	cause := recover()
+	if cause == nil {
+		return
+	}
+	if cause == http.ErrAbortHandler { //nolint:errorlint // net/http compares it so
+		panic(cause)
+	}
+	s.log().Error("panic", "cause", cause, "stack", string(debug.Stack()), "request_id", requestID(r.Context()))
+	w.WriteHeader(http.StatusServiceUnavailable)
+}
+
+// own sets what every answer of our own carries. What apps answer passes as
+// they say it.
+func (s *Server) own(h http.Header) {
+	h["Cache-Control"] = noStore
+	h["X-Content-Type-Options"] = noSniff
+	h["Referrer-Policy"] = noReferrer
+	if s.Site.Secure() {
+		h["Strict-Transport-Security"] = strictTransport
+	}
+}
+
+// Shared header values; nobody writes to them.
+var (
+	noStore         = []string{"no-store"}
+	noSniff         = []string{"nosniff"}
+	noReferrer      = []string{"no-referrer"}
+	strictTransport = []string{"max-age=31536000"}
+)
+
+func (s *Server) refuseHost(w http.ResponseWriter, r *http.Request) {
+	s.own(w.Header())
+	s.fail(w, r, errHost)
+}

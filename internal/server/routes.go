@@ -1,0 +1,129 @@
+package server
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/gin-gonic/gin"
+
+	"gateway/internal/canonical"
+	"gateway/internal/returnto"
+	"gateway/internal/server/pages"
+)
+
+// portalRoutes are those of the portal's host.
+func (s *Server) portalRoutes() http.Handler {
+	e := s.engine()
+	e.Use(s.ownAnswer, s.plainPath, s.sameOrigin)
+	e.GET("/", s.handle(s.home))
+	e.GET("/.well-known/jwks.json", s.handle(s.jwks))
+
+	g := e.Group("/.gateway")
+	g.GET("/connect", s.handle(s.connectGet(s.atPortal)))
+	g.POST("/connect", s.handle(s.connect))
+	g.POST("/login", s.handle(s.login))
+	g.POST("/logout", s.handle(s.logout(s.atPortal)))
+	g.PUT("/logout", s.handle(s.logout(s.atPortal)))
+	g.GET("/sign-in", s.handle(s.signInPage))
+	g.POST("/sign-in", s.handle(s.switchUser))
+	g.GET("/sign-out", s.handle(s.signOutPage(s.atPortal)))
+	g.GET("/start/:origin", s.handle(s.start))
+	g.GET("/callback/:origin", s.handle(s.callback))
+	g.GET("/authorize", s.handle(s.authorize))
+	g.GET("/assets/:name", s.handle(s.asset))
+	return e
+}
+
+// appRoutes are those of every app host: ours below /.gateway/, and all the
+// rest for the app.
+func (s *Server) appRoutes() http.Handler {
+	e := s.engine()
+	e.Use(s.ownAnswer)
+	g := e.Group("/.gateway", s.plainPath, s.sameOrigin)
+	g.GET("/connect", s.handle(s.connectGet(s.atApp)))
+	g.POST("/connect", s.handle(s.connectApp))
+	g.POST("/logout", s.handle(s.logout(s.atApp)))
+	g.PUT("/logout", s.handle(s.logout(s.atApp)))
+	g.GET("/sign-in", s.handle(s.appSignIn))
+	g.GET("/sign-out", s.handle(s.signOutPage(s.atApp)))
+	g.GET("/handoff", s.handle(s.handoff))
+	g.Any("/refuse", s.handle(s.refusePage))
+	g.GET("/assets/:name", s.handle(s.asset))
+	e.NoRoute(s.handle(s.serveApp))
+	return e
+}
+
+func (s *Server) ownAnswer(c *gin.Context) { s.own(c.Writer.Header()) }
+
+// plainPath refuses our own paths in any other spelling than their own.
+func (s *Server) plainPath(c *gin.Context) {
+	if _, err := canonical.ParseTarget(c.Request.RequestURI); err != nil {
+		s.fail(c.Writer, c.Request, err)
+		c.Abort()
+	}
+}
+
+// sameOrigin refuses unsafe requests from other origins, siblings included, by
+// Fetch Metadata and Origin.
+func (s *Server) sameOrigin(c *gin.Context) {
+	var protection http.CrossOriginProtection
+	if err := protection.Check(c.Request); err != nil {
+		s.fail(c.Writer, c.Request, errCrossSite)
+		c.Abort()
+	}
+}
+
+// home shows a person their apps, or the sign-in.
+func (s *Server) home(c *gin.Context) error {
+	v, err := s.portalVisitor(c.Request)
+	if err != nil {
+		return err
+	}
+	if v.who == nil {
+		s.showSignIn(c, v, returnto.Address{})
+		return nil
+	}
+	page := pages.Apps{Name: v.who.Name, Login: v.who.Login}
+	for _, app := range s.Apps {
+		for _, pattern := range app.Hosts {
+			host, err := canonical.ParseHost(pattern)
+			if err != nil || !s.mayOpen(v, c.Request, host) { // a wildcard is no place to go to
+				continue
+			}
+			page.Apps = append(page.Apps, pages.App{Name: app.Name, Host: pattern, URL: s.Site.Origin(host) + "/"})
+		}
+	}
+	slices.SortFunc(page.Apps, func(a, b pages.App) int { return strings.Compare(a.Name+a.Host, b.Name+b.Host) })
+	s.page(c.Writer, http.StatusOK, page)
+	return nil
+}
+
+// jwks publishes the keys of assertions, and of nothing else.
+func (s *Server) jwks(c *gin.Context) error {
+	c.Writer.Header().Set("Cache-Control", "public, max-age=300")
+	c.Writer.Header().Set("Content-Type", "application/jwk-set+json")
+	_, _ = c.Writer.Write(s.Asserter.Signer.JWKS())
+	return nil
+}
+
+func (s *Server) asset(c *gin.Context) error {
+	content, kind, ok := pages.Asset(c.Param("name"))
+	if !ok {
+		return errNoPage
+	}
+	h := c.Writer.Header()
+	h.Set("Cache-Control", "public, max-age=31536000, immutable")
+	h.Set("Content-Type", kind)
+	h.Set("Cross-Origin-Resource-Policy", "same-origin")
+	_, _ = c.Writer.Write(content)
+	return nil
+}
+
+// connectApp is who-am-I on an app host: passwords are taken at the portal only.
+func (s *Server) connectApp(c *gin.Context) error {
+	if err := readNothing(c.Request); err != nil {
+		return err
+	}
+	return s.connectGet(s.atApp)(c)
+}

@@ -1,0 +1,125 @@
+package server
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"sync/atomic"
+	"time"
+
+	"github.com/gin-gonic/gin"
+
+	"gateway/internal/accounts"
+	"gateway/internal/audit"
+	"gateway/internal/canonical"
+	"gateway/internal/proxy"
+	"gateway/internal/throttle"
+	"gateway/localauth"
+	"gateway/policy"
+	"gateway/providers"
+	"gateway/sessions"
+)
+
+// Sealer seals the state that travels through browsers.
+type Sealer interface {
+	Seal(plaintext []byte) string
+	Open(sealed string) ([]byte, error)
+}
+
+// Spent takes what may be used once; a second take gives once.ErrSpent.
+type Spent interface {
+	Take(ctx context.Context, hash [32]byte, expires time.Time) error
+}
+
+// App is a protected site as the front knows it: the guard knows the rest.
+type App struct {
+	Name     string
+	Hosts    []string     // patterns, as configured
+	Upstream *proxy.Proxy // nil behind a front proxy
+}
+
+// Server is the front: it alone speaks HTTP to browsers, front proxies and the
+// command line. Its fields are its dependencies; all but Local, Foreign, Audit,
+// Log and Now are needed.
+type Server struct {
+	Site     Site
+	Trusted  Trusted
+	Apps     map[string]App
+	Policy   atomic.Pointer[policy.Policy]
+	Local    *localauth.Local // nil: the password door is shut
+	Foreign  *providers.Foreign
+	Register *accounts.Register
+	Sessions *sessions.Manager
+	Asserter *sessions.Asserter
+	Throttle *throttle.Table
+	Spent    Spent
+	Pepper   []byte // wraps verifiers that the command line brings
+	Seals    Seals
+	Audit    *audit.Log
+	Log      *slog.Logger
+	Ready    func(context.Context) error // nil: always ready
+	Now      func() time.Time
+
+	stopping atomic.Bool
+}
+
+// Seals are the boxes for what the front itself sends through browsers.
+type Seals struct {
+	Request Sealer // from an app host to the portal
+	Enter   Sealer // what an app host remembers of a sign-in it began
+	Switch  Sealer // a sign-in that would change who is signed in
+}
+
+// Stop makes /readyz say no, so that front proxies look elsewhere.
+func (s *Server) Stop() { s.stopping.Store(true) }
+
+func (s *Server) now() time.Time {
+	if s.Now != nil {
+		return s.Now()
+	}
+	return time.Now()
+}
+
+func (s *Server) log() *slog.Logger {
+	if s.Log != nil {
+		return s.Log
+	}
+	return slog.New(slog.DiscardHandler)
+}
+
+// Handler serves the public listener: the portal and the app hosts.
+func (s *Server) Handler() http.Handler {
+	portal, app := s.portalRoutes(), s.appRoutes()
+	return s.guard(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		host, err := canonical.ParseHost(r.Host)
+		if err != nil {
+			s.refuseHost(w, r)
+			return
+		}
+		if host == s.Site.Host {
+			portal.ServeHTTP(w, r)
+			return
+		}
+		if _, known := s.Policy.Load().App(host); known {
+			app.ServeHTTP(w, r)
+			return
+		}
+		s.refuseHost(w, r)
+	}))
+}
+
+// engine returns a Gin engine with its two traps disarmed: no proxy is
+// trusted for ClientIP, and no path is ever rewritten or redirected.
+func (s *Server) engine() *gin.Engine {
+	gin.SetMode(gin.ReleaseMode)
+	e := gin.New()
+	_ = e.SetTrustedProxies(nil) // nil never fails
+	e.RedirectTrailingSlash = false
+	e.RedirectFixedPath = false
+	e.RemoveExtraSlash = false
+	e.HandleMethodNotAllowed = true
+	e.ContextWithFallback = true
+	e.NoMethod(s.handle(func(*gin.Context) error { return errMethod }))
+	e.NoRoute(s.handle(func(*gin.Context) error { return errNoPage }))
+	return e
+}

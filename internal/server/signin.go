@@ -1,0 +1,163 @@
+package server
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/gin-gonic/gin"
+
+	"gateway/internal/audit"
+	"gateway/internal/identity"
+	"gateway/internal/returnto"
+	"gateway/internal/secret"
+	"gateway/internal/server/pages"
+	"gateway/sessions"
+)
+
+// entry is a door that somebody came through: all that a session needs.
+type entry struct {
+	user      identity.User
+	identity  identity.Identity
+	foreignID string // the provider's own id of its session
+	factor    string // RFC 8176 value for amr
+}
+
+// openSession gives a person a portal session. The one that this browser had
+// ends: an id never outlives a change of who or how.
+func (s *Server) openSession(ctx context.Context, r *http.Request, e entry, audience string) (sessions.Session, secret.Text, error) {
+	session, token, err := s.Sessions.Issue(ctx, sessions.Session{
+		Audience: audience, UserID: e.user.ID, Key: e.identity.Key, Provider: e.identity.Provider, ForeignID: e.foreignID,
+		Groups: e.identity.Groups, AMR: []string{e.factor}, AuthTime: e.identity.AuthTime,
+		Address: s.client(r).String(), UserAgent: clipped(r.UserAgent()),
+	})
+	if err != nil {
+		return sessions.Session{}, secret.Text{}, err
+	}
+	s.record(ctx, audit.Event{
+		Kind: audit.SignIn, Outcome: audit.Done, UserID: e.user.ID, Login: e.user.Login, Origin: e.identity.Provider,
+		Session: session.ID, Client: s.client(r),
+	})
+	return session, token, nil
+}
+
+// endPrevious ends the portal session that this browser came with.
+func (s *Server) endPrevious(ctx context.Context, before visitor) error {
+	if before.session.ID == "" {
+		return nil
+	}
+	return s.Sessions.Revoke(ctx, before.session.ID)
+}
+
+// portalVisitor is the person behind a request to the portal.
+func (s *Server) portalVisitor(r *http.Request) (visitor, error) {
+	c, err := s.credential(r)
+	if err != nil {
+		return visitor{}, err
+	}
+	v := s.visitor(r.Context(), c, s.Site.Portal())
+	if v.unclear() {
+		return visitor{}, v.err
+	}
+	return v, nil
+}
+
+// target reads rd: a path of this site, or its root.
+func target(c *gin.Context) returnto.Address {
+	values := c.Request.URL.Query()["rd"]
+	if len(values) != 1 {
+		return returnto.Address{}
+	}
+	there, err := returnto.Parse(values[0])
+	if err != nil {
+		return returnto.Address{}
+	}
+	return there
+}
+
+// signInPage shows the chooser and the password form, or, to somebody who is
+// signed in, where they wanted to go.
+func (s *Server) signInPage(c *gin.Context) error {
+	v, err := s.portalVisitor(c.Request)
+	if err != nil {
+		return err
+	}
+	there := target(c)
+	if v.who != nil {
+		redirect(c.Writer, s.Site.Portal()+there.String())
+		return nil
+	}
+	s.showSignIn(c, v, there)
+	return nil
+}
+
+func (s *Server) showSignIn(c *gin.Context, v visitor, there returnto.Address) {
+	if v.over() {
+		s.clearSession(c.Writer)
+	}
+	page := pages.SignIn{Local: s.Local != nil, App: s.appOf(there), Portal: string(s.Site.Host)}
+	for _, o := range s.origins(there.String()) {
+		page.Origins = append(page.Origins, pages.Origin{ID: o.Origin, Name: o.Name, Start: o.Start, Down: o.down})
+	}
+	s.page(c.Writer, http.StatusOK, page)
+}
+
+// appOf names the app host that a return address leads to, for the page.
+func (s *Server) appOf(there returnto.Address) string {
+	u, err := url.Parse(there.String())
+	if err != nil || u.Path != "/.gateway/authorize" {
+		return ""
+	}
+	req, err := s.openRequest(u.Query().Get("req"))
+	if err != nil {
+		return ""
+	}
+	return req.Host
+}
+
+// origin is a door as connect's answer and the chooser show it.
+type origin struct {
+	Origin string `json:"origin"`
+	Name   string `json:"name"`
+	Start  string `json:"start"`
+	down   bool
+}
+
+func (s *Server) origins(there string) []origin {
+	found := []origin{}
+	if s.Foreign == nil {
+		return found
+	}
+	for _, h := range s.Foreign.Health() {
+		found = append(found, origin{
+			Origin: h.ID, Name: h.Name, down: !h.Up,
+			Start: "/.gateway/start/" + h.ID + "?rd=" + url.QueryEscape(there),
+		})
+	}
+	return found
+}
+
+// userInfo is what a person learns of their own session.
+type userInfo struct {
+	Name          string    `json:"name"`
+	Email         string    `json:"email"`
+	EmailVerified bool      `json:"email_verified"`
+	Groups        []string  `json:"groups"`
+	Origin        string    `json:"origin"`
+	AMR           []string  `json:"amr"`
+	AuthTime      time.Time `json:"auth_time"`
+	LastUsed      time.Time `json:"last_used"`
+	Expires       time.Time `json:"expires"`
+}
+
+func infoOf(v visitor) userInfo {
+	groups := v.who.Groups
+	if groups == nil {
+		groups = []string{}
+	}
+	return userInfo{
+		Name: v.who.Name, Email: v.who.Email, EmailVerified: v.who.EmailVerified, Groups: groups, Origin: v.who.Origin, AMR: v.who.AMR,
+		AuthTime: v.who.AuthTime.UTC(), LastUsed: v.session.Seen.UTC(), Expires: v.session.Expires.UTC(),
+	}
+}
