@@ -1,0 +1,63 @@
+# What there is to do here. `make` alone lists it.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+TOP      := $(CURDIR)
+TOOL     := go tool -modfile=$(TOP)/tools/go.mod
+MODULES  := . deploy e2e
+FUZZTIME ?= 30s
+SOAK     ?= 20
+
+.PHONY: help check setup fmt fmt-check lint test arrows e2e docs dead build demo fuzz bench soak
+
+help: ## list what there is to do
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "%-8s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+check: setup fmt-check lint test arrows e2e docs dead ## everything that has to hold; what CI runs
+
+setup: ## install what the checks need besides Go (Debian: by apt, as root)
+	@tools/setup.sh
+
+fmt: ## format the code
+	@for dir in $(MODULES); do (cd $$dir && $(TOOL) golangci-lint fmt); done
+
+fmt-check:
+	@for dir in $(MODULES); do (cd $$dir && $(TOOL) golangci-lint fmt --diff && go mod tidy -diff); done
+
+lint: ## ask the linters
+	@for dir in $(MODULES); do echo "lint $$dir"; (cd $$dir && $(TOOL) golangci-lint run ./...); done
+
+# What the container files' tests read lies outside their module, where the
+# test cache does not look.
+test: ## run the tests of the program and of its container files, with the race detector
+	go test -race ./...
+	cd deploy && go test -count=1 ./...
+
+arrows: ## check who imports whom, and the links in the documents
+	go test -count=1 ./internal/arrows
+
+e2e: build ## try the built program with a real browser, providers and front proxies
+	cd e2e && go test -count=1 ./...
+
+docs: ## generate the documents, and fail if they said something else
+	@before=$$(mktemp -d) && trap 'rm -rf "$$before"' EXIT && cp -r docs "$$before" && go generate ./... && diff -r "$$before/docs" docs
+
+dead: ## find functions that the program never reaches (rooms for tests aside)
+	@$(TOOL) deadcode ./... | { ! grep -vE '^[^:]*test/'; }
+
+build: ## build bin/gateway, static
+	CGO_ENABLED=0 go build -trimpath -ldflags "-s -w" -o bin/gateway ./cmd/gateway
+
+demo: ## run the demo
+	go run ./cmd/gateway demo
+
+fuzz: ## fuzz each target for FUZZTIME (30s)
+	@tools/fuzz.sh $(FUZZTIME)
+
+bench: ## run the benchmarks
+	go test -run '^$$' -bench . -benchmem ./...
+
+soak: ## run all tests SOAK (20) times in random order, to find what fails now and then
+	go test -race -shuffle on -count $(SOAK) -timeout 0 ./...
