@@ -1,5 +1,12 @@
 package policy
 
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+)
+
 // App is the part of an app's configuration that the policy reads. Exactly one
 // of Host and Hosts and exactly one of Allow and Rules is given.
 type App struct {
@@ -33,10 +40,79 @@ type Subjects struct {
 	Networks     []string `yaml:"networks"`      // CIDR or single addresses: admitted without sign-in
 }
 
-// UnmarshalYAML reads the scalar everyone or signed-in, or a mapping of lists.
-// It has the signature that YAML decoders look for (goccy/go-yaml's InterfaceUnmarshaler).
+// UnmarshalYAML reads the scalar everyone or signed-in, or a mapping of lists
+// of strings; any other key, kind or scalar is an error. It has the signature
+// that YAML decoders look for (goccy/go-yaml's InterfaceUnmarshaler); decode may
+// be called more than once.
 func (s *Subjects) UnmarshalYAML(decode func(any) error) error {
-	return decode(s)
+	var value any
+	if err := decode(&value); err != nil {
+		return err
+	}
+	switch value {
+	case nil:
+		return errSubjects
+	case "everyone":
+		*s = Subjects{Everyone: true}
+		return nil
+	case "signed-in":
+		*s = Subjects{SignedIn: true}
+		return nil
+	}
+	var mapping map[string]any
+	if err := decode(&mapping); err != nil {
+		return fmt.Errorf("%w: %w", errSubjects, err)
+	}
+	var read Subjects
+	for _, key := range slices.Sorted(maps.Keys(mapping)) {
+		list := read.list(key)
+		if list == nil {
+			return fmt.Errorf("unknown key %q: %w", key, errSubjects)
+		}
+		words, err := words(mapping[key])
+		if err != nil {
+			return fmt.Errorf("%s: %w", key, err)
+		}
+		*list = words
+	}
+	*s = read
+	return nil
+}
+
+var errSubjects = errors.New("allow is everyone, signed-in, or a mapping of users, groups, email_domains, origins, networks")
+
+// list returns the list of a key, nil if there is no such key.
+func (s *Subjects) list(key string) *[]string {
+	switch key {
+	case "users":
+		return &s.Users
+	case "groups":
+		return &s.Groups
+	case "email_domains":
+		return &s.EmailDomains
+	case "origins":
+		return &s.Origins
+	case "networks":
+		return &s.Networks
+	}
+	return nil
+}
+
+// words returns a decoded value as the list of strings that it must be.
+func words(value any) ([]string, error) {
+	list, ok := value.([]any)
+	if !ok {
+		return nil, errors.New("not a list")
+	}
+	words := make([]string, 0, len(list))
+	for i, entry := range list {
+		word, ok := entry.(string)
+		if !ok {
+			return nil, fmt.Errorf("entry %d is not a string: put it in quotes", i)
+		}
+		words = append(words, word)
+	}
+	return words, nil
 }
 
 // Complaint is one thing that is wrong with a configuration.

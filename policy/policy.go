@@ -1,26 +1,105 @@
 // Package policy is the guard: it decides who may pass, app by app and path by
 // path. A Policy is made once of a configuration and never changes; Decide is
-// a pure function of values.
+// a pure function of values, without I/O, clock or memory.
+//
+// A request belongs to the app that has its host, by name before by wildcard.
+// The app's rules stand in order, and the first whose methods and paths match
+// decides, whatever it then says; no match is a refusal. A rule that can never
+// be the first is a complaint, so that what stands there means something.
+//
+// Paths are matched segment by segment on the canonical form, case-sensitive
+// and without the query: a literal segment is itself, * is one segment, ** is
+// any number of segments, none too. So /admin/** covers /admin, /admin/ and
+// /admin/x/y; /admin/* covers /admin/x alone; /admin covers neither /admin/ nor
+// /administrator. GET covers HEAD, since both read the same; no other method
+// covers another.
 package policy
 
 import (
+	"errors"
+	"maps"
+	"slices"
+	"strings"
+
 	"gateway/internal/canonical"
 	"gateway/internal/identity"
 )
 
 // Policy is a compiled configuration. The nil Policy and the zero Policy deny
 // everything. It is safe for concurrent use.
-type Policy struct{}
+type Policy struct {
+	hosts     map[canonical.Host]*app
+	wildcards map[canonical.Host]*app // by what follows the first label
+	people    subjects                // whom some rule admits, all rules together
+}
+
+// app is a protected site: its rules in order, and the tree of their paths.
+type app struct {
+	name  string
+	rules []rule
+	paths node
+}
 
 // New compiles the apps' rules, or returns every complaint about them, each a
-// *Complaint, joined as by errors.Join.
-func New(_ []App) (*Policy, error) { return &Policy{}, nil }
+// *Complaint, joined as by errors.Join. No apps at all make a Policy that
+// denies everything.
+func New(apps []App) (*Policy, error) {
+	b := builder{
+		policy: &Policy{hosts: map[canonical.Host]*app{}, wildcards: map[canonical.Host]*app{}, people: newSubjects()},
+		names:  map[string]bool{},
+	}
+	for _, a := range apps {
+		b.app(a)
+	}
+	if len(b.complaints) > 0 {
+		return nil, errors.Join(b.complaints...)
+	}
+	return b.policy, nil
+}
 
-// App returns the name of the app that has the host.
-func (p *Policy) App(_ canonical.Host) (name string, ok bool) { return "", false }
+// App returns the name of the app that has the host; ok is false if none has.
+func (p *Policy) App(h canonical.Host) (name string, ok bool) {
+	a := p.app(h)
+	if a == nil {
+		return "", false
+	}
+	return a.name, true
+}
 
-// CouldAdmit reports whether some rule of some app could ever admit the person.
-func (p *Policy) CouldAdmit(_ identity.Principal) bool { return false }
+// app finds the app that has the host: two lookups, however many apps there are.
+func (p *Policy) app(h canonical.Host) *app {
+	if p == nil {
+		return nil
+	}
+	if a := p.hosts[h]; a != nil {
+		return a
+	}
+	if dot := strings.IndexByte(string(h), '.'); dot > 0 {
+		return p.wildcards[h[dot+1:]]
+	}
+	return nil
+}
+
+// CouldAdmit reports whether some rule of some app admits the person because of
+// who it is, whatever the path, method and network. Rules that admit nobody in
+// particular (everyone, networks) do not count: a person needs no record to
+// pass them.
+func (p *Policy) CouldAdmit(who identity.Principal) bool {
+	return p != nil && p.people.person(&who)
+}
 
 // Hosts returns the host patterns of all apps, sorted.
-func (p *Policy) Hosts() []string { return nil }
+func (p *Policy) Hosts() []string {
+	if p == nil {
+		return nil
+	}
+	hosts := make([]string, 0, len(p.hosts)+len(p.wildcards))
+	for h := range maps.Keys(p.hosts) {
+		hosts = append(hosts, string(h))
+	}
+	for h := range maps.Keys(p.wildcards) {
+		hosts = append(hosts, "*."+string(h))
+	}
+	slices.Sort(hosts)
+	return hosts
+}
