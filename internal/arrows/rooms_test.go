@@ -58,6 +58,7 @@ const everything = "..."
 var libraries = map[string][]string{
 	"github.com/coreos/go-oidc/v3":  {"providers/oidc", "providers/providertest"},
 	"github.com/gin-gonic/gin":      {"internal/server"},
+	"github.com/google/go-cmp":      {"internal/store/storetest"},
 	"github.com/go-jose/go-jose/v4": {"providers/oidc", "providers/providertest"},
 	"github.com/goccy/go-yaml":      {"internal/config", "cmd/gateway"},
 	"github.com/golang-jwt/jwt/v5":  {"sessions", "internal/demo", "providers/providertest"},
