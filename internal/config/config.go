@@ -1,0 +1,109 @@
+// Package config reads the one configuration file. Parse takes nothing on
+// trust: a key that is unknown, given twice, of the wrong type or not yet
+// supported is a complaint, and all complaints come at once, each with its line
+// and path. Values may hold ${VARIABLES}, secrets may stand in files of their
+// own, and the environment overrides single keys.
+//
+// What is read has its final type: whoever holds a *Config need not check it
+// again. The rooms own the types of their parts and never import this one.
+package config
+
+import (
+	"log/slog"
+	"maps"
+	"net/url"
+	"slices"
+
+	"gateway/policy"
+	"gateway/providers"
+	"gateway/sessions"
+)
+
+// Config is a whole and valid configuration.
+type Config struct {
+	URL            URL                         `yaml:"url"`
+	Listen         Address                     `yaml:"listen"`
+	TLS            TLS                         `yaml:"tls"`
+	Authz          Authz                       `yaml:"authz"`
+	Management     Address                     `yaml:"management"`
+	TrustedProxies TrustedProxies              `yaml:"trusted_proxies"`
+	Data           string                      `yaml:"data"`
+	Providers      map[string]providers.Config `yaml:"providers"` // by id, with their defaults
+	Local          Local                       `yaml:"local"`
+	Sessions       sessions.Config             `yaml:"sessions"`
+	Admins         Admins                      `yaml:"admins"`
+	Apps           map[string]App              `yaml:"apps"` // by name
+	Log            Log                         `yaml:"log"`
+}
+
+// TLS is the certificate of listen. The zero TLS is plain HTTP, behind a proxy.
+type TLS struct {
+	Cert string `yaml:"cert"` // path of the PEM chain, leaf first
+	Key  string `yaml:"key"`  // path of the PEM key
+}
+
+// Authz is the listener for the questions of front proxies.
+type Authz struct {
+	Listen Address `yaml:"listen"` // empty: off
+}
+
+// Local is the password door.
+type Local struct {
+	Enabled      bool         `yaml:"enabled"`
+	Registration Registration `yaml:"registration"`
+}
+
+// Registration says how people become known.
+type Registration string
+
+// Closed registration: admins add people.
+const Closed Registration = "closed"
+
+// Admins says who administers the gateway.
+type Admins struct {
+	Groups []string `yaml:"groups"` // ours, or a provider's as origin:group
+}
+
+// App is a protected site.
+type App struct {
+	policy.App `yaml:",inline"`
+	Upstream   *url.URL `yaml:"upstream"` // nil: behind a front proxy; scheme, host and port only
+}
+
+// Log says how the program writes its log.
+type Log struct {
+	Level  slog.Level `yaml:"level"`
+	Format Format     `yaml:"format"`
+}
+
+// Format is the form of log lines.
+type Format string
+
+// The forms of log lines.
+const (
+	JSON Format = "json"
+	Text Format = "text"
+)
+
+// defaults is what holds where a file is silent.
+func defaults() *Config {
+	return &Config{
+		Listen:     ":8080",
+		Management: "127.0.0.1:8081",
+		Data:       "/var/lib/gateway",
+		Local:      Local{Enabled: true, Registration: Closed},
+		Sessions:   sessions.DefaultConfig(),
+		Log:        Log{Level: slog.LevelInfo, Format: JSON},
+	}
+}
+
+// PolicyApps returns the apps as the policy reads them, by name.
+func (c *Config) PolicyApps() []policy.App {
+	apps := make([]policy.App, 0, len(c.Apps))
+	for _, name := range slices.Sorted(maps.Keys(c.Apps)) {
+		app := c.Apps[name].App
+		app.Name = name
+		apps = append(apps, app)
+	}
+	return apps
+}

@@ -1,0 +1,143 @@
+package config
+
+import "strings"
+
+// about is what people read about a key.
+type about struct {
+	meaning  string
+	standard any      // what holds without it, if that is one value
+	example  any      // as it stands in the file
+	required []string // keys of an object that must be there
+	either   []string // pairs of keys of which exactly one is there
+}
+
+// reference is every key, for docs/config.md and the schema. A key that a room
+// adds needs its row here; a test holds the two together.
+var reference = map[string]about{
+	"": {meaning: "The configuration of the gateway.", required: []string{"url"}},
+
+	"url": {
+		meaning: "Where the portal is reached: scheme, host, perhaps a port, nothing else. Apps have the same scheme and port. Plain http is for localhost, *.localhost and loopback addresses alone.",
+		example: "https://auth.example.com",
+	},
+	"listen": {
+		meaning:  "Address of the public listener: the portal and the hosts of all apps.",
+		standard: ":8080",
+	},
+	"tls": {
+		meaning:  "The certificate of listen. Without it the listener speaks plain HTTP, and an https url needs trusted_proxies.",
+		required: []string{"cert", "key"},
+	},
+	"tls.cert": {meaning: "File with the certificate and its chain (PEM), the host's own first.", example: "/etc/gateway/cert.pem"},
+	"tls.key":  {meaning: "File with the private key of the certificate (PEM).", example: "/etc/gateway/key.pem"},
+	"authz": {
+		meaning:  "The check for front proxies. Off unless it is given.",
+		required: []string{"listen"},
+	},
+	"authz.listen": {
+		meaning: "Address of the listener that front proxies ask. Only trusted_proxies are answered; never make it public.",
+		example: "127.0.0.1:8082",
+	},
+	"management": {
+		meaning:  "Address of the listener for /healthz, /readyz and /metrics.",
+		standard: "127.0.0.1:8081",
+	},
+	"trusted_proxies": {
+		meaning:  "Peers whose forwarding headers count: networks (10.0.0.0/8 or fc00::/7 at the widest), single addresses, or unix for peers on a socket.",
+		standard: []string{},
+		example:  []string{"10.0.0.2/32", "fd00::/64"},
+	},
+	"data": {
+		meaning:  "Folder for what outlives a restart: the embedded store, generated keys, the lock and the socket of the command line.",
+		standard: "/var/lib/gateway",
+	},
+
+	"providers": {meaning: "Foreign providers by id. The id is part of addresses and of group names (id:group), so it should not change."},
+	"providers.*": {
+		meaning:  "One provider. Its callback address is url followed by /.gateway/callback/ and the id.",
+		required: []string{"client_id"},
+	},
+	"providers.*.type":      {meaning: "Kind of the provider. Known is oidc (OpenID Connect).", standard: "oidc"},
+	"providers.*.name":      {meaning: "Name on the button of the sign-in page. Without it the id.", example: "Corporate account"},
+	"providers.*.issuer":    {meaning: "The provider's issuer, letter by letter as it writes it itself. The id google knows its own.", example: "https://id.corp.example"},
+	"providers.*.client_id": {meaning: "What the provider knows the gateway by.", example: "gateway"},
+	"providers.*.client_secret": {
+		meaning: "The secret that goes with client_id. Rather use client_secret_file. Without either the gateway is a public client.",
+		example: "${CORP_CLIENT_SECRET}",
+	},
+	"providers.*.client_secret_file": {meaning: "File that holds the client secret; a newline at its end does not count.", example: "/run/secrets/corp"},
+	"providers.*.scopes": {
+		meaning:  "Scopes to ask for; openid is needed.",
+		standard: []string{"openid", "profile", "email"},
+	},
+	"providers.*.registration": {
+		meaning:  "Who becomes known through this provider: open, whoever some rule could admit; closed, whom an admin has added.",
+		standard: "open",
+	},
+	"providers.*.login_claim":     {meaning: "Claim that holds the person's login. Without it, and where two people share one, the login is id:subject.", example: "preferred_username"},
+	"providers.*.groups_claim":    {meaning: "Claim that holds the person's groups.", standard: "groups"},
+	"providers.*.group_map":       {meaning: "The provider's groups that count as ours. All others are called id:group.", example: members{{"engineering", "staff"}}},
+	"providers.*.token_audiences": {meaning: "Audiences whose ID tokens are taken without a sign-in of their own, until they expire.", standard: []string{}, example: []string{"ci"}},
+	"providers.*.algorithms": {
+		meaning:  "Signature algorithms that count.",
+		standard: []string{"RS256", "PS256", "ES256", "EdDSA"},
+		example:  []string{"ES256"},
+	},
+
+	"local":         {meaning: "The password door."},
+	"local.enabled": {meaning: "Whether people can sign in with a password.", standard: true},
+	"local.registration": {
+		meaning:  "Who becomes known through the password door: closed, whom an admin has added.",
+		standard: "closed",
+	},
+	"sessions":          {meaning: "How long a sign-in lasts."},
+	"sessions.idle":     {meaning: "Time without use after which a session ends; at least 1m, at most lifetime.", standard: "1h"},
+	"sessions.lifetime": {meaning: "Time after which a session ends however much it is used; at most 2160h (90 days).", standard: "24h"},
+	"admins":            {meaning: "Who administers the gateway in the browser. The command line needs no group."},
+	"admins.groups":     {meaning: "Groups whose members are administrators: our own, or a provider's written id:group.", standard: []string{}, example: []string{"gateway-admins"}},
+
+	"log":        {meaning: "The log, on standard error."},
+	"log.level":  {meaning: "The least that is written.", standard: "info"},
+	"log.format": {meaning: "Form of the lines.", standard: "json"},
+
+	"apps": {meaning: "Protected sites by name. Every host that no app has is refused."},
+	"apps.*": {
+		meaning: "One protected site.",
+		example: members{{"host", "wiki.example.com"}, {"allow", "signed-in"}},
+		either:  []string{"host hosts", "allow rules"},
+	},
+	"apps.*.host":     {meaning: "Host of the app: exact, or with * for its first label.", example: "wiki.example.com"},
+	"apps.*.hosts":    {meaning: "Hosts of the app, instead of host.", example: []string{"wiki.example.com", "*.wiki.example.com"}},
+	"apps.*.upstream": {meaning: "Where requests that pass go: scheme, host and port. Leave it out behind a front proxy.", example: "http://wiki:3000"},
+	"apps.*.allow": {
+		meaning: "Who may use the whole app: everyone; signed-in, any active user; or lists, of which one entry must match.",
+		example: members{{"groups", []string{"staff"}}},
+	},
+	"apps.*.rules":   {meaning: "Rules instead of allow. The first whose methods and paths match decides; without one the request is refused."},
+	"apps.*.rules[]": {meaning: "One rule.", either: []string{"allow deny"}},
+
+	"apps.*.rules[].name":     {meaning: "How decisions name the rule. Without it app[index].", example: "administration"},
+	"apps.*.rules[].methods":  {meaning: "Methods the rule decides; GET covers HEAD. Without it all.", example: []string{"GET", "POST"}},
+	"apps.*.rules[].paths":    {meaning: "Paths the rule decides: exact, with * for one segment or ** for any number of them. Without it all.", example: []string{"/admin/**"}},
+	"apps.*.rules[].deny":     {meaning: "Refuses everybody.", standard: false, example: true},
+	"apps.*.rules[].allow":    {meaning: "Who may pass: everyone, signed-in, or lists.", example: "signed-in"},
+	"apps.*.rules[].networks": {meaning: "Networks from which alone they may: a condition beside allow.", example: []string{"10.0.0.0/8"}},
+}
+
+// The lists of allow read the same in an app and in a rule.
+var subjects = map[string]about{
+	"users":         {meaning: "Logins.", example: []string{"alice"}},
+	"groups":        {meaning: "Groups: our own, or a provider's written id:group.", example: []string{"staff", "corp:engineering"}},
+	"email_domains": {meaning: "Domains of e-mail addresses that were verified.", example: []string{"example.com"}},
+	"origins":       {meaning: "Doors the person came through: ids of providers, or local.", example: []string{"corp"}},
+	"networks":      {meaning: "Networks from which anybody is admitted, without sign-in.", example: []string{"10.0.0.0/8"}},
+}
+
+// about returns what people read about the key of a shape.
+func (s *shape) about() about {
+	if row, ok := reference[s.ref]; ok {
+		return row
+	}
+	_, key, _ := strings.Cut(s.ref, ".allow.")
+	return subjects[key]
+}

@@ -1,0 +1,251 @@
+package config
+
+import (
+	"errors"
+	"maps"
+	"slices"
+	"strings"
+
+	"gateway/internal/canonical"
+	"gateway/internal/identity"
+	"gateway/policy"
+	"gateway/providers"
+)
+
+// validate checks what no single value shows. It stays silent about keys that
+// already have a complaint, and about what only follows from it.
+func (d *decoder) validate(c *Config) {
+	v := &validation{d, c, d.complaints}
+	v.portal()
+	v.listeners()
+	v.adopt("sessions", v.Sessions.Validate())
+	v.providers()
+	v.admins()
+	v.apps()
+	v.policy()
+}
+
+// validation is a configuration under scrutiny.
+type validation struct {
+	*decoder
+	*Config
+	known Complaints
+}
+
+// wrong complains about a key, in its line or that of the nearest key above it.
+func (v *validation) wrong(path, format string, args ...any) {
+	if !v.faulty(path) {
+		v.complain(v.place(path), path, format, args...)
+	}
+}
+
+// faulty reports whether a key, one above or one below it has a complaint from
+// before.
+func (v *validation) faulty(path string) bool {
+	return slices.ContainsFunc(v.known, func(k *Complaint) bool {
+		return k.Path != "" && (within(path, k.Path) || within(k.Path, path))
+	})
+}
+
+// place is where a key, or the nearest one above it, was written.
+func (v *validation) place(path string) Place {
+	for path != "" {
+		if place, ok := v.places[path]; ok {
+			return place
+		}
+		path = path[:max(0, strings.LastIndexAny(path, ".["))]
+	}
+	return v.places[""]
+}
+
+// within reports whether a path is another or lies below it.
+func within(path, other string) bool {
+	rest, ok := strings.CutPrefix(path, other)
+	return ok && (rest == "" || rest[0] == '.' || rest[0] == '[')
+}
+
+// given reports whether the file or the environment has the key.
+func (v *validation) given(path string) bool {
+	_, ok := v.places[path]
+	return ok
+}
+
+func (v *validation) portal() {
+	if v.given("tls") && !v.faulty("tls") {
+		if v.TLS.Cert == "" {
+			v.wrong("tls.cert", "missing")
+		}
+		if v.TLS.Key == "" {
+			v.wrong("tls.key", "missing")
+		}
+	}
+	switch {
+	case v.URL.Scheme == "":
+		v.wrong("url", "missing")
+	case v.URL.Scheme == "http" && v.given("tls"):
+		v.wrong("tls", "url is plain http: make it https, or leave tls out")
+	case v.URL.Scheme == "https" && !v.given("tls") && v.nobodyTrusted():
+		v.wrong("url", "https needs tls here, or trusted_proxies that name the network of a proxy that has it")
+	}
+}
+
+// nobodyTrusted reports whether no peer of our listeners can be trusted: they
+// wait at addresses, so peers on a socket are none of theirs.
+func (v *validation) nobodyTrusted() bool {
+	return len(v.TrustedProxies.Prefixes) == 0 && !v.faulty("trusted_proxies")
+}
+
+func (v *validation) listeners() {
+	type listener struct {
+		path    string
+		address Address
+	}
+	all := []listener{{"listen", v.Listen}, {"authz.listen", v.Authz.Listen}, {"management", v.Management}}
+	for i, a := range all {
+		for _, b := range all[:i] {
+			if a.address != "" && b.address != "" && a.address.overlaps(b.address) {
+				v.wrong(a.path, "the address of %s", b.path)
+			}
+		}
+	}
+	switch {
+	case !v.given("authz"), v.faulty("authz"):
+	case v.Authz.Listen == "":
+		v.wrong("authz.listen", "missing")
+	case v.nobodyTrusted():
+		v.wrong("authz.listen", "answers only trusted_proxies, and no network is among them")
+	}
+}
+
+func (v *validation) providers() {
+	for _, id := range slices.Sorted(maps.Keys(v.Providers)) {
+		v.adopt(join("providers", id), v.Providers[id].Validate(id))
+	}
+	if !v.Local.Enabled && len(v.Providers) == 0 {
+		v.warn(v.place("local.enabled"), "local.enabled", "nobody can sign in: there is no provider either")
+	}
+}
+
+func (v *validation) admins() {
+	for i, group := range v.Admins.Groups {
+		v.group(item("admins.groups", i), group)
+	}
+}
+
+// group checks the name of a group: ours are bare, a provider's read origin:group.
+func (v *validation) group(path, name string) {
+	if !identity.ValidGroup(name) {
+		v.wrong(path, "no name of a group: no commas, control characters or surrounding space, at most 255 bytes")
+		return
+	}
+	if origin, _, foreign := strings.Cut(name, ":"); foreign {
+		if _, known := v.Providers[origin]; !known {
+			v.wrong(path, "names no provider before its colon")
+		}
+	}
+}
+
+func (v *validation) apps() {
+	for _, name := range slices.Sorted(maps.Keys(v.Apps)) {
+		app, path := v.Apps[name], join("apps", name)
+		for i, written := range slices.Concat([]string{app.Host}, app.Hosts) {
+			if written == "" {
+				continue
+			}
+			v.host(hostPath(path, i), written)
+		}
+		if app.Upstream == nil && v.Authz.Listen == "" {
+			v.warn(v.place(path), path, "nothing serves this app: it has no upstream, and authz.listen is off")
+		}
+		v.subjects(path+".allow", app.Allow)
+		for i, rule := range app.Rules {
+			v.subjects(item(path+".rules", i)+".allow", rule.Allow)
+		}
+	}
+}
+
+func hostPath(app string, i int) string {
+	if i == 0 {
+		return app + ".host"
+	}
+	return item(app+".hosts", i-1)
+}
+
+// host checks the host of an app against the portal; that it is one, and no
+// other app's, is the policy's to say.
+func (v *validation) host(path, written string) {
+	if v.URL.Scheme == "" {
+		return
+	}
+	host, err := canonical.ParseHost(strings.TrimPrefix(written, "*."))
+	switch {
+	case err != nil:
+	case host == v.URL.Host && !strings.HasPrefix(written, "*."):
+		v.wrong(path, "the portal's own host")
+	case v.URL.Scheme == "http" && !local(string(host)):
+		v.wrong(path, "url is plain http, which is for localhost, *.localhost and loopback addresses alone")
+	}
+}
+
+// subjects checks that what a rule admits can exist.
+func (v *validation) subjects(path string, s *policy.Subjects) {
+	if s == nil {
+		return
+	}
+	for i, group := range s.Groups {
+		v.group(item(path+".groups", i), group)
+	}
+	for i, origin := range s.Origins {
+		_, known := v.Providers[origin]
+		if !known && (origin != identity.Local || !v.Local.Enabled) {
+			v.wrong(item(path+".origins", i), "no such origin: neither a provider's id nor an open password door")
+		}
+	}
+}
+
+// policy lets the policy room judge the apps.
+func (v *validation) policy() {
+	_, err := policy.New(v.PolicyApps())
+	v.adopt("", err)
+}
+
+// adopt makes a room's complaints ours; their paths begin below base.
+func (v *validation) adopt(base string, err error) {
+	for _, e := range apart(err) {
+		var (
+			ofPolicy   *policy.Complaint
+			ofProvider *providers.Complaint
+		)
+		switch {
+		case errors.As(e, &ofPolicy):
+			v.wrong(ofPolicy.Path, "%s", ofPolicy.Message)
+		case errors.As(e, &ofProvider) && ofProvider.Path == "":
+			v.wrong(base, "%s", ofProvider.Message)
+		case errors.As(e, &ofProvider):
+			v.wrong(base+"."+ofProvider.Path, "%s", ofProvider.Message)
+		default:
+			v.plainly(base, e)
+		}
+	}
+}
+
+// plainly adopts an error that begins with its key and a colon.
+func (v *validation) plainly(base string, err error) {
+	key, message, keyed := strings.Cut(err.Error(), ": ")
+	if !keyed || !plainKey(key) {
+		v.wrong(base, "%v", err)
+		return
+	}
+	v.wrong(join(base, key), "%s", message)
+}
+
+// apart returns the errors that were joined.
+func apart(err error) []error {
+	if joined, ok := err.(interface{ Unwrap() []error }); ok { //nolint:errorlint // the joined errors themselves are wanted
+		return joined.Unwrap()
+	}
+	if err == nil {
+		return nil
+	}
+	return []error{err}
+}
