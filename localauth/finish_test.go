@@ -14,7 +14,9 @@ import (
 	"time"
 
 	"gateway/internal/identity"
+	"gateway/internal/secret"
 	"gateway/localauth"
+	"gateway/localauth/scram"
 )
 
 func TestSignIn(t *testing.T) {
@@ -42,23 +44,53 @@ func TestSignIn(t *testing.T) {
 
 func TestSignInForAToken(t *testing.T) {
 	h := open(t)
-	k := h.begin(t, "alice", password("alice"))
-	first, err := h.Begin(t.Context(), "", clientFirst("alice"), localauth.WantToken)
+	client := &scram.Client{Username: "alice", Password: secret.New(password("alice")), MinIterations: 1}
+	first, err := client.First()
 	if err != nil {
 		t.Fatal(err)
 	}
-	k.reply.ChallengeID = first.ID // the proof is over another challenge: opening is what counts here
-	if _, err := h.Open("", k.reply, localauth.WantToken); err != nil {
-		t.Errorf("Open: %v, want nil", err)
+	c, err := h.Begin(t.Context(), "", first, localauth.WantToken)
+	if err != nil {
+		t.Fatal(err)
 	}
+	final, err := client.Final(c.ServerFirst)
+	if err != nil {
+		t.Fatal(err)
+	}
+	reply := localauth.Reply{Username: "alice", ChallengeID: c.ID, ClientFinal: final}
+	for _, row := range []struct {
+		browser string
+		want    localauth.Want
+	}{
+		{"", localauth.WantCookie}, {browser, localauth.WantCookie}, {browser, localauth.WantToken}, {"", 2},
+	} {
+		if _, err := h.Open(row.browser, reply, row.want); !errors.Is(err, localauth.ErrNoChallenge) {
+			t.Errorf("Open(%q, %d) = %v, want ErrNoChallenge", row.browser, row.want, err)
+		}
+	}
+	p, err := h.Open("", reply, localauth.WantToken)
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := h.Finish(t.Context(), p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := client.Verify(out.ServerFinal); err != nil {
+		t.Errorf("Verify: %v", err)
+	}
+}
+
+func TestWantNeedsItsBrowser(t *testing.T) {
+	h := open(t)
 	for _, row := range []struct {
 		browser string
 		want    localauth.Want
 	}{
 		{"", localauth.WantCookie}, {browser, localauth.WantToken}, {"", 2},
 	} {
-		if _, err := h.Begin(t.Context(), row.browser, clientFirst("alice"), row.want); err == nil {
-			t.Errorf("Begin(%q, %d) = nil, want an error", row.browser, row.want)
+		if _, err := h.Begin(t.Context(), row.browser, clientFirst("alice"), row.want); err == nil || answers(err) {
+			t.Errorf("Begin(%q, %d) = %v, want an error of the caller's", row.browser, row.want, err)
 		}
 	}
 }

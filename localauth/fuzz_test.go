@@ -61,11 +61,17 @@ func FuzzChallengeID(f *testing.F) {
 	h := open(f)
 	reply := h.begin(f, "alice", password("alice")).reply
 	good := reply.ChallengeID
-	f.Add(good)
-	f.Add(good[:len(good)-1] + "A")
-	f.Add(strings.Repeat("A", len(good)))
-	f.Add("")
-	f.Fuzz(func(t *testing.T, id string) {
+	for _, id := range []string{"@", "@A", "A@", "", strings.Repeat("A", len(good))} {
+		f.Add(id, 0)
+	}
+	f.Add("@", 1)
+	f.Add("@", len(good)*8)
+	f.Fuzz(func(t *testing.T, id string, bit int) {
+		text := []byte(strings.Replace(id, "@", good, 1)) // every process of the fuzzer has another good one
+		if at := bit / 8; bit > 0 && at < len(text) {
+			text[at] ^= 1 << (bit % 8)
+		}
+		id = string(text)
 		r := reply
 		r.ChallengeID = id
 		_, err := h.Open(browser, r, localauth.WantCookie)

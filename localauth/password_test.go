@@ -76,7 +76,7 @@ func text(t *testing.T, units string) string {
 		case unit >= 0xdc00 && ok:
 			s = utf8.AppendRune(s[:len(s)-3], 0x10000+(high-0xd800)<<10+(unit-0xdc00))
 		default:
-			s = append(s, 0xe0|byte(unit>>12), 0x80|byte(unit>>6)&0x3f, 0x80|byte(unit)&0x3f)
+			s = append(s, 0xed, 0x80|byte(unit>>6&0x3f), 0x80|byte(unit&0x3f))
 		}
 	}
 	return string(s)

@@ -39,11 +39,11 @@ const (
 // encode returns s in stateSize bytes, whatever it holds.
 func (s state) encode() []byte {
 	b := make([]byte, 0, stateSize)
-	b = append(b, stateFormat, byte(s.want), byte(one(s.genuine)))
-	b = binary.BigEndian.AppendUint64(b, uint64(s.expires.UnixMilli())) //nolint:gosec // G115: the same bits either way
-	b = binary.BigEndian.AppendUint64(b, uint64(s.version))             //nolint:gosec // G115: the same bits either way
-	b = binary.BigEndian.AppendUint32(b, uint32(s.iterations))          //nolint:gosec // G115: at most MaxIterations
-	b = append(b, byte(len(s.salt)))                                    //nolint:gosec // G115: at most maxSalt
+	b = append(b, stateFormat, byte(s.want), byte(one(s.genuine))) //nolint:gosec // G115: 0 or 1
+	b = binary.BigEndian.AppendUint64(b, uint64(s.expires.UnixMilli()))
+	b = binary.BigEndian.AppendUint64(b, uint64(s.version))    //nolint:gosec // G115: the same bits either way
+	b = binary.BigEndian.AppendUint32(b, uint32(s.iterations)) //nolint:gosec // G115: at most MaxIterations
+	b = append(b, byte(len(s.salt)))                           //nolint:gosec // G115: at most maxSalt
 	b = append(b, s.salt...)
 	b = append(b, make([]byte, maxSalt-len(s.salt))...)
 	b = append(b, s.browser[:]...)
