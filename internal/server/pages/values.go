@@ -1,0 +1,81 @@
+package pages
+
+import "time"
+
+// Origin is a foreign provider on the sign-in page.
+type Origin struct {
+	ID    string
+	Name  string // shown
+	Start string // path that begins the sign-in: /.gateway/start/{origin}?rd=…
+	Down  bool   // shown, but not to be chosen
+}
+
+// SignIn is the sign-in of the portal: the foreign providers, then the
+// password form.
+type SignIn struct {
+	Origins  []Origin
+	Local    bool   // show the password form
+	ReturnTo string // where the person was going: a host, only shown
+	App      string // that app's name, only shown
+	Notice   string // what happened before, one sentence, or empty
+	Portal   string // URL of the portal; its host is shown where there is no App
+}
+
+// App is one app that a person may open.
+type App struct {
+	Name string
+	Host string
+	URL  string // absolute http or https
+}
+
+// Apps is the portal's front page for somebody who is signed in.
+type Apps struct {
+	Name  string // how the person is called; empty: Login
+	Login string
+	Apps  []App
+}
+
+// SignOut asks whether to end the session. Its form posts no fields to
+// /.gateway/logout.
+type SignOut struct {
+	Login string // empty: nobody in particular
+}
+
+// SignedOut follows a sign-out.
+type SignedOut struct {
+	EndSession string // logout page of the provider, absolute, or empty
+}
+
+// Switch asks before a sign-in changes who is signed in. Its form posts the
+// ticket to /.gateway/sign-in.
+type Switch struct {
+	Current, Next string // logins
+	Ticket        string // sealed; good once
+}
+
+// Continue answers a form where the way on leads to another host: browsers
+// apply form-action to every redirect that follows a form, but not to this
+// page's own step.
+type Continue struct {
+	Target string // path and query on this host; anything else becomes "/"
+}
+
+// Refusal is a no of the policy (403).
+type Refusal struct {
+	Login      string
+	Host, Path string // what was asked for
+	DecisionID string
+	Portal     string // URL of the portal
+	SignedIn   bool
+	At         time.Time // when it was decided; zero: not shown
+}
+
+// Failure is every other error page.
+type Failure struct {
+	Status    int
+	Title     string // empty: the sentence for Status
+	Detail    string
+	RequestID string
+	Retry     string    // path or absolute URL to try again, or empty
+	At        time.Time // when it happened; zero: not shown
+}
