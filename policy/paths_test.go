@@ -42,12 +42,12 @@ func TestPaths(t *testing.T) {
 		{"/a:b@c/[d]", "/a:b@c/%5Bd%5D /a%3Ab%40c/%5bd%5d", "/a:b@c/d"},
 	} {
 		p := build(t, only(row.pattern))
-		for _, raw := range strings.Fields(row.covers) {
+		for raw := range strings.FieldsSeq(row.covers) {
 			if got := p.Decide(request(t, nobody, "", "GET", "ex.test"+raw)); got.Effect != policy.Allow {
 				t.Errorf("%s does not cover %s", row.pattern, raw)
 			}
 		}
-		for _, raw := range strings.Fields(row.not) {
+		for raw := range strings.FieldsSeq(row.not) {
 			target, err := canonical.ParseTarget(raw)
 			if err != nil {
 				continue // refused before it is matched

@@ -2,6 +2,7 @@ package policy
 
 import (
 	"maps"
+	"slices"
 	"strings"
 
 	"gateway/internal/identity"
@@ -45,15 +46,7 @@ func (s *subjects) person(who *identity.Principal) bool {
 	case who.EmailVerified && len(s.domains) > 0 && s.domain(who.Email):
 		return true
 	}
-	if len(s.groups) == 0 {
-		return false
-	}
-	for _, group := range who.Groups {
-		if s.groups.has(group) {
-			return true
-		}
-	}
-	return false
+	return len(s.groups) > 0 && slices.ContainsFunc(who.Groups, s.groups.has)
 }
 
 const (
