@@ -26,6 +26,7 @@ var rooms = map[string][]string{
 	"localauth/scram":   {"localauth"},
 	"providers":         nil,
 	"providers/oidc":    {"providers"},
+	"client":            {"localauth/scram"},
 	"sessions":          nil,
 	"internal/accounts": nil,
 	"internal/audit":    nil,
