@@ -28,11 +28,13 @@ type dialer struct {
 	issuer  *url.URL
 	lookup  func(ctx context.Context, host string) ([]netip.Addr, error)
 	connect func(ctx context.Context, network, address string) (net.Conn, error)
-	private atomic.Bool // what the issuer's host was, when last dialled
+	private atomic.Bool // what the issuer's host is by its name, or was when last dialled
 }
 
 func newDialer(c Config, issuer *url.URL) *dialer {
 	d := &dialer{issuer: issuer, lookup: c.Lookup, connect: c.Dial}
+	ip, err := netip.ParseAddr(issuer.Hostname())
+	d.private.Store(providers.Loopback(issuer.Hostname()) || err == nil && !public(ip))
 	if d.lookup == nil {
 		d.lookup = func(ctx context.Context, host string) ([]netip.Addr, error) {
 			return net.DefaultResolver.LookupNetIP(ctx, "ip", host)
@@ -63,7 +65,7 @@ func (d *dialer) dial(ctx context.Context, network, address string) (net.Conn, e
 			continue
 		}
 		if own {
-			d.private.Store(!Public(ip))
+			d.private.Store(!public(ip))
 		}
 		var conn net.Conn
 		target := net.JoinHostPort(ip.String(), port)
@@ -99,7 +101,7 @@ func (d *dialer) allowed(ip netip.Addr, own bool) bool {
 	if own {
 		return ip.Zone() == "" && !ip.IsUnspecified() && !ip.IsMulticast() && !ip.IsLinkLocalUnicast()
 	}
-	return !d.private.Load() && Public(ip)
+	return !d.private.Load() && public(ip)
 }
 
 // special are the networks that are not public though netip calls them global
@@ -118,8 +120,8 @@ func prefixes(all ...string) []netip.Prefix {
 	return list
 }
 
-// Public reports whether an address belongs to the public internet.
-func Public(ip netip.Addr) bool {
+// public reports whether an address belongs to the public internet.
+func public(ip netip.Addr) bool {
 	ip = ip.Unmap()
 	if !ip.IsGlobalUnicast() || ip.IsPrivate() || ip.Zone() != "" {
 		return false

@@ -91,7 +91,7 @@ func (p *Provider) checkEndpoint(raw string) error {
 		return fmt.Errorf("%w: the issuer's address is not public, so its own host and port only", errAddress)
 	}
 	ip, err := netip.ParseAddr(u.Hostname())
-	if providers.Loopback(u.Hostname()) || err == nil && !Public(ip) {
+	if providers.Loopback(u.Hostname()) || err == nil && !public(ip) {
 		return fmt.Errorf("%w: the issuer's address is public, this one is not", errAddress)
 	}
 	return nil
@@ -139,7 +139,7 @@ func (p *Provider) do(req *http.Request) (object, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer resp.Body.Close() //nolint:errcheck // in memory
+	defer resp.Body.Close()
 	if resp.StatusCode != http.StatusOK {
 		return nil, fmt.Errorf("status %d", resp.StatusCode)
 	}
