@@ -42,6 +42,31 @@ func TestChallengesLookAlike(t *testing.T) {
 	}
 }
 
+// A record that is not whole looks like none at all.
+func TestBrokenRecords(t *testing.T) {
+	for name, spoil := range map[string]func(*localauth.User){
+		"zero":            func(u *localauth.User) { *u = localauth.User{} },
+		"no salt":         func(u *localauth.User) { u.Salt = nil },
+		"short salt":      func(u *localauth.User) { u.Salt = u.Salt[1:] },
+		"long salt":       func(u *localauth.User) { u.Salt = make([]byte, 65) },
+		"no iterations":   func(u *localauth.User) { u.Iterations = 0 },
+		"too many":        func(u *localauth.User) { u.Iterations = localauth.MaxIterations + 1 },
+		"bare stored key": func(u *localauth.User) { u.StoredKey = u.StoredKey[:32] },
+	} {
+		h := open(t)
+		h.people.change("alice", spoil)
+		c, err := h.Begin(t.Context(), browser, clientFirst("alice"), localauth.WantCookie)
+		if err != nil || !shape.MatchString(c.ServerFirst) {
+			t.Errorf("%s: Begin = %q, %v, want the shape %v", name, c.ServerFirst, err, shape)
+		}
+		h.people.change("alice", func(u *localauth.User) { *u = user(t, "alice", password("alice"), 1) })
+		sound, err := h.Begin(t.Context(), browser, clientFirst("alice"), localauth.WantCookie)
+		if err != nil || saltOf(c) == saltOf(sound) {
+			t.Errorf("%s: Begin = %q, want a made-up salt", name, c.ServerFirst)
+		}
+	}
+}
+
 // A made-up salt stays, is one for all spellings of a name, and is nobody else's.
 func TestMadeUpSalts(t *testing.T) {
 	salt := func(h house, name string) string {
@@ -50,8 +75,7 @@ func TestMadeUpSalts(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		_, rest, _ := strings.Cut(c.ServerFirst, ",")
-		return rest
+		return saltOf(c)
 	}
 	h := open(t)
 	want := salt(h, "nosuch")
@@ -76,6 +100,12 @@ func TestMadeUpSalts(t *testing.T) {
 	if got := salt(other, "nosuch"); got == want {
 		t.Error("the made-up salt does not depend on the key")
 	}
+}
+
+// saltOf is what follows the nonce: salt and iterations.
+func saltOf(c localauth.Challenge) string {
+	_, rest, _ := strings.Cut(c.ServerFirst, ",")
+	return rest
 }
 
 func TestMadeUpIterationsFollowTheLiving(t *testing.T) {

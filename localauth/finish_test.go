@@ -112,6 +112,7 @@ func TestRefusals(t *testing.T) {
 		{"alice", password("alice"), func(u *localauth.User) { u.Salt = []byte("another 16 bytes") }, localauth.Changed},
 		{"alice", password("alice"), func(u *localauth.User) { u.UserID = "id-bob" }, localauth.Unreadable},
 		{"alice", password("alice"), func(u *localauth.User) { u.StoredKey, u.ServerKey = u.ServerKey, u.StoredKey }, localauth.Unreadable},
+		{"alice", password("alice"), func(u *localauth.User) { u.ServerKey = user(t, "bob", "x", 1).ServerKey }, localauth.Unreadable},
 		{"alice", password("alice"), func(u *localauth.User) { u.StoredKey = nil }, localauth.Unreadable},
 		{"alice", password("alice"), func(u *localauth.User) { u.UserID = "" }, localauth.Unreadable},
 		{"alice", password("alice"), func(u *localauth.User) { *u = localauth.User{} }, localauth.Unreadable},
@@ -361,6 +362,27 @@ func TestVerifierIsNoPassword(t *testing.T) {
 		k.reply.ClientFinal = final + ",p=" + base64.StdEncoding.EncodeToString(forge(message))
 		if _, err := h.finish(t.Context(), k.reply); !errors.Is(err, localauth.ErrBadCredentials) {
 			t.Errorf("%s: Finish = %v, want ErrBadCredentials", name, err)
+		}
+	}
+}
+
+// A right proof with something more, or something less, is wrong.
+func TestProofOfAnotherLength(t *testing.T) {
+	h := open(t)
+	for _, spoil := range []func([]byte) []byte{
+		func(b []byte) []byte { return append(b, 0) },
+		func(b []byte) []byte { return append(b, b...) },
+		func(b []byte) []byte { return b[:31] },
+	} {
+		k := h.begin(t, "alice", password("alice"))
+		head, proof, _ := strings.Cut(k.reply.ClientFinal, ",p=")
+		raw, err := base64.StdEncoding.DecodeString(proof)
+		if err != nil {
+			t.Fatal(err)
+		}
+		k.reply.ClientFinal = head + ",p=" + base64.StdEncoding.EncodeToString(spoil(raw))
+		if _, err := h.finish(t.Context(), k.reply); !errors.Is(err, localauth.ErrBadCredentials) {
+			t.Errorf("proof of %d bytes: Finish = %v, want ErrBadCredentials", len(spoil(raw)), err)
 		}
 	}
 }
