@@ -105,7 +105,7 @@ func (c Config) Validate(id string) error {
 	if d.Type != TypeOIDC {
 		cs.add("type", "unknown; known is %s", TypeOIDC)
 	}
-	if strings.ContainsFunc(d.Name, control) || len(d.Name) > 64 {
+	if strings.ContainsFunc(c.Name, control) || len(c.Name) > 64 {
 		cs.add("name", "must be printable and have at most 64 bytes")
 	}
 	d.validateClient(&cs)
