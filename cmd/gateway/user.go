@@ -1,12 +1,9 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"crypto/rand"
-	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"net/url"
 	"strings"
@@ -37,12 +34,12 @@ func userAdd(o *options) *cobra.Command {
 		Use: "add LOGIN", Short: "Add a person who signs in by password", Args: cobra.ExactArgs(1),
 		Example: `  gateway user add alice --name "Alice A" --email alice@example.com --group ops --password-stdin`,
 		RunE: func(c *cobra.Command, args []string) error {
-			if !fromStdin {
-				return badUsage{errors.New("give the password on standard input, with --password-stdin")}
-			}
-			password, err := readPassword(c.InOrStdin())
+			password, err := readSecret(c, fromStdin, "Password: ")
 			if err != nil {
 				return err
+			}
+			if utf8.RuneCountInString(password.Reveal()) < minPassword {
+				return fmt.Errorf("the password is too short: it needs %d characters, a few words will do", minPassword)
 			}
 			if err := derive(&n, password); err != nil {
 				return err
@@ -63,19 +60,6 @@ func userAdd(o *options) *cobra.Command {
 	c.Flags().StringArrayVar(&n.Groups, "group", nil, "group; may be given several times")
 	c.Flags().BoolVar(&fromStdin, "password-stdin", false, "read the password, one line, from standard input")
 	return c
-}
-
-// readPassword takes one line. The line's end is not part of it.
-func readPassword(in io.Reader) (secret.Text, error) {
-	line, err := bufio.NewReader(io.LimitReader(in, 16<<10)).ReadString('\n')
-	if err != nil && !errors.Is(err, io.EOF) {
-		return secret.Text{}, err
-	}
-	line = strings.TrimSuffix(strings.TrimSuffix(line, "\n"), "\r")
-	if utf8.RuneCountInString(line) < minPassword {
-		return secret.Text{}, fmt.Errorf("the password is too short: it needs %d characters, a few words will do", minPassword)
-	}
-	return secret.New(line), nil
 }
 
 // derive makes the verifier, so that the password itself goes nowhere.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"strings"
 
 	"github.com/gin-gonic/gin"
 
@@ -223,15 +224,17 @@ func (s *Server) openToken(c *gin.Context, e entry, app string) (loginOk, error)
 
 // audienceOf finds the host that an app's name, host or origin stands for.
 func (s *Server) audienceOf(app string) (canonical.Host, error) {
+	unknown := explain(errBad, `"app" is the name, the host or the origin of an app.`)
 	if a, ok := s.Apps[app]; ok && len(a.Hosts) == 1 {
 		app = a.Hosts[0]
 	}
-	host, err := canonical.ParseHost(app)
-	if err != nil {
-		return "", explain(errBad, `"app" is the name or the host of an app.`)
+	authority, isOrigin := strings.CutPrefix(app, s.Site.Scheme+"://")
+	host, err := canonical.ParseHost(authority)
+	if err != nil || (isOrigin && app != s.Site.Origin(host)) {
+		return "", unknown
 	}
 	if _, ok := s.Policy.Load().App(host); !ok {
-		return "", explain(errBad, `"app" is the name or the host of an app.`)
+		return "", unknown
 	}
 	return host, nil
 }

@@ -1,0 +1,225 @@
+package e2e
+
+import (
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+const twoApps = `apps:
+  one:
+    host: one.localhost
+    rules:
+      - {paths: [/public/**], allow: everyone}
+      - {paths: [/admin/**], allow: {groups: [ops]}}
+      - {allow: signed-in}
+  two: {host: two.other.localhost, allow: {users: [alice]}}
+`
+
+const password = "correct horse battery staple"
+
+// front is a real proxy with the snippets that the documentation prints.
+type front struct {
+	name  string
+	start func(t *testing.T, s *site, app *echo)
+}
+
+var fronts = []front{{"nginx", startNginx}, {"caddy", startCaddy}}
+
+// startNginx includes the files of deploy/nginx as they are, but for the ports.
+func startNginx(t *testing.T, s *site, app *echo) {
+	t.Helper()
+	folder := t.TempDir()
+	for _, name := range []string{"gateway-portal.conf", "gateway-app.conf"} {
+		text, err := os.ReadFile(filepath.Join("..", "deploy", "nginx", name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		write(t, filepath.Join(folder, name), string(text))
+	}
+	upstreams, err := os.ReadFile("../deploy/nginx/gateway-upstreams.conf")
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := strings.NewReplacer("127.0.0.1:8080", fmt.Sprintf("127.0.0.1:%d", s.listen), "127.0.0.1:8082", fmt.Sprintf("127.0.0.1:%d", s.authz)).Replace(string(upstreams))
+	write(t, filepath.Join(folder, "gateway-upstreams.conf"), text)
+	conf := write(t, filepath.Join(folder, "nginx.conf"), fmt.Sprintf(`daemon off;
+pid %[1]s/nginx.pid;
+error_log stderr warn;
+events { worker_connections 256; }
+http {
+    access_log off;
+    client_body_temp_path %[1]s/body; proxy_temp_path %[1]s/proxy; fastcgi_temp_path %[1]s/fastcgi; uwsgi_temp_path %[1]s/uwsgi; scgi_temp_path %[1]s/scgi;
+    include gateway-upstreams.conf;
+    server { listen 127.0.0.1:%[2]d; server_name auth.localhost; include gateway-portal.conf; }
+    server {
+        listen 127.0.0.1:%[2]d;
+        server_name one.localhost two.other.localhost;
+        include gateway-app.conf;
+        location / { proxy_pass %[3]s; }
+    }
+}
+`, folder, s.public, app.URL))
+	start(t, need(t, "nginx"), "-c", conf, "-p", folder, "-e", "stderr")
+	answering(t, s.public)
+}
+
+// startCaddy imports the file of deploy/caddy as it is.
+func startCaddy(t *testing.T, s *site, app *echo) {
+	t.Helper()
+	snippet, err := filepath.Abs("../deploy/caddy/gateway.caddy")
+	if err != nil {
+		t.Fatal(err)
+	}
+	folder := t.TempDir()
+	file := write(t, filepath.Join(folder, "Caddyfile"), fmt.Sprintf(`{
+	admin off
+	auto_https off
+	persist_config off
+	storage file_system %[5]s
+}
+import %[1]s
+http://auth.localhost:%[2]d {
+	bind 127.0.0.1
+	reverse_proxy 127.0.0.1:%[3]d
+}
+http://one.localhost:%[2]d, http://two.other.localhost:%[2]d {
+	bind 127.0.0.1
+	import gateway %[4]s
+}
+`, snippet, s.public, s.listen, strings.TrimPrefix(app.URL, "http://"), folder))
+	t.Setenv("GATEWAY_LISTEN_ADDRESS", fmt.Sprintf("127.0.0.1:%d", s.listen))
+	t.Setenv("GATEWAY_AUTHZ_ADDRESS", fmt.Sprintf("127.0.0.1:%d", s.authz))
+	t.Setenv("XDG_DATA_HOME", folder)
+	t.Setenv("XDG_CONFIG_HOME", folder)
+	start(t, need(t, "caddy"), "run", "--config", file, "--adapter", "caddyfile")
+	answering(t, s.public)
+}
+
+// Behind each front proxy a person signs in at one app, is let into another on
+// an unrelated domain, sees a refusal, and the apps see who it is.
+func TestBehindFrontProxies(t *testing.T) {
+	for _, f := range fronts {
+		t.Run(f.name, func(t *testing.T) {
+			app := startEcho(t)
+			s := newSite(t, true, twoApps).serve()
+			s.addUser("alice", password, "--name", "Alice Ä", "--email", "alice@example.com", "--group", "staff")
+			f.start(t, s, app)
+
+			b := browser(t)
+			b.open(s.at("one.localhost") + "/page?q=a%20b")
+			b.awaitAddress(s.at("auth.localhost") + "/.gateway/sign-in")
+			b.signIn("alice", password)
+			b.awaitAddress(s.at("one.localhost") + "/page?q=a%20b")
+			got := app.last(t)
+			for name, want := range map[string]string{
+				"Remote-User": "alice", "Remote-Email": "alice@example.com", "Remote-Name": "Alice Ä", "Remote-Groups": "staff",
+			} {
+				if got.Header.Get(name) != want {
+					t.Errorf("%s = %q, want %q", name, got.Header.Get(name), want)
+				}
+			}
+			if strings.Count(got.Header.Get("X-Gateway-Jwt-Assertion"), ".") != 2 {
+				t.Errorf("no assertion: %q", got.Header.Get("X-Gateway-Jwt-Assertion"))
+			}
+
+			b.open(s.at("two.other.localhost") + "/")
+			b.awaitAddress(s.at("two.other.localhost") + "/")
+
+			hits := app.hits()
+			b.open(s.at("one.localhost") + "/admin/users")
+			b.await("a refusal", `document.body.innerText.includes("alice") && !document.querySelector("#seen")`)
+			if app.hits() != hits {
+				t.Error("the app was asked for what the policy refuses")
+			}
+		})
+	}
+}
+
+// What strangers try against each front proxy: forged identity, odd paths,
+// programs that want no redirect.
+func TestStrangersAtFrontProxies(t *testing.T) {
+	for _, f := range fronts {
+		t.Run(f.name, func(t *testing.T) {
+			app := startEcho(t)
+			s := newSite(t, true, twoApps).serve()
+			f.start(t, s, app)
+			for _, row := range []struct {
+				name, method, host, path string
+				header                   map[string]string
+				status                   []int
+				reached                  bool
+			}{
+				{"public page", "GET", "one.localhost", "/public/x", nil, []int{200}, true},
+				{"public page, forged user", "GET", "one.localhost", "/public/x", map[string]string{"Remote-User": "alice"}, []int{200, 400, 403}, true},
+				{"public page, forged alias", "GET", "one.localhost", "/public/x", map[string]string{"Remote_User": "alice"}, []int{200, 400, 403}, true},
+				{"page without session", "GET", "one.localhost", "/", map[string]string{"Accept": "text/html"}, []int{303}, false},
+				{"fetch without session", "GET", "one.localhost", "/", map[string]string{"Sec-Fetch-Mode": "cors", "Accept": "application/json"}, []int{401}, false},
+				{"post without session", "POST", "one.localhost", "/", nil, []int{401}, false},
+				{"forged session", "GET", "one.localhost", "/", map[string]string{"Cookie": "gateway=x.y.z"}, []int{401}, false},
+				{"two sessions", "GET", "one.localhost", "/public/x", map[string]string{"Cookie": "gateway=x; gateway=y"}, []int{400, 403}, false},
+				{"dot segments", "GET", "one.localhost", "/public/%2e%2e/admin/", nil, []int{400, 403}, false},
+				{"encoded slash", "GET", "one.localhost", "/public%2f..%2fadmin", nil, []int{400, 403}, false},
+				{"double slash", "GET", "one.localhost", "//admin/", nil, []int{400, 403}, false},
+				{"forged original", "GET", "one.localhost", "/admin/", map[string]string{"X-Original-URL": "http://one.localhost/public/x", "X-Forwarded-Uri": "/public/x"}, []int{401, 400, 403}, false},
+				{"forged client", "GET", "one.localhost", "/admin/", map[string]string{"X-Forwarded-For": "10.0.0.1"}, []int{401}, false},
+			} {
+				t.Run(row.name, func(t *testing.T) {
+					hits := app.hits()
+					header := map[string]string{"Host": fmt.Sprintf("%s:%d", row.host, s.public)}
+					for k, v := range row.header {
+						header[k] = v
+					}
+					resp, body := visit(t, row.method, fmt.Sprintf("http://127.0.0.1:%d%s", s.public, row.path), header)
+					if !contains(row.status, resp.StatusCode) {
+						t.Errorf("%s %s = %d, want %v\n%s", row.method, row.path, resp.StatusCode, row.status, body)
+					}
+					switch reached := app.hits() > hits; {
+					case reached && !row.reached:
+						t.Error("the app was reached")
+					case reached:
+						for name := range app.last(t).Header {
+							if reduced(name) == "remoteuser" && app.last(t).Header.Get(name) != "" {
+								t.Errorf("the app sees %s: %s", name, app.last(t).Header.Get(name))
+							}
+						}
+					}
+				})
+			}
+		})
+	}
+}
+
+func contains(all []int, one int) bool {
+	for _, a := range all {
+		if a == one {
+			return true
+		}
+	}
+	return false
+}
+
+func reduced(name string) string {
+	return strings.Map(func(r rune) rune {
+		if r >= 'a' && r <= 'z' || r >= '0' && r <= '9' {
+			return r
+		}
+		return -1
+	}, strings.ToLower(name))
+}
+
+// Nobody but a trusted proxy is answered on authz.listen, and the check does
+// not exist on the public listener.
+func TestTheCheckIsForProxiesOnly(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, false, twoApps).serve()
+	for _, path := range []string{"/.gateway/authz/forward-auth", "/.gateway/authz/auth-request"} {
+		resp, _ := visit(t, "GET", s.at("auth.localhost")+path, nil)
+		if resp.StatusCode != http.StatusNotFound {
+			t.Errorf("%s on the public listener = %d, want 404", path, resp.StatusCode)
+		}
+	}
+}

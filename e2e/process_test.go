@@ -1,0 +1,185 @@
+package e2e
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// patience bounds every wait; nothing is measured by it.
+const patience = 60 * time.Second
+
+// process is a program that a test has started.
+type process struct {
+	t    *testing.T
+	cmd  *exec.Cmd
+	out  log
+	done chan struct{}
+}
+
+// log collects output.
+type log struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (l *log) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(p)
+}
+
+func (l *log) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
+}
+
+// start runs a program until the test ends. What it printed is shown if the
+// test fails, and a data race that the program reports fails it.
+func start(t *testing.T, name string, args ...string) *process {
+	t.Helper()
+	p := &process{t: t, cmd: exec.Command(name, args...), done: make(chan struct{})}
+	p.cmd.Stdout, p.cmd.Stderr = &p.out, &p.out
+	p.cmd.Env = append(os.Environ(), "GORACE=halt_on_error=0")
+	if err := p.cmd.Start(); err != nil {
+		t.Fatalf("start %s: %v", name, err)
+	}
+	go func() {
+		_ = p.cmd.Wait()
+		close(p.done)
+	}()
+	t.Cleanup(func() {
+		p.stop(syscall.SIGTERM)
+		text := p.out.String()
+		if strings.Contains(text, "WARNING: DATA RACE") {
+			t.Errorf("%s reports a data race", filepath.Base(name))
+		}
+		if t.Failed() {
+			t.Logf("%s printed:\n%s", filepath.Base(name), text)
+		}
+	})
+	return p
+}
+
+// stop ends the process and waits for it.
+func (p *process) stop(with os.Signal) {
+	_ = p.cmd.Process.Signal(with)
+	select {
+	case <-p.done:
+	case <-time.After(patience):
+		_ = p.cmd.Process.Kill()
+		<-p.done
+		p.t.Errorf("%s did not end on %v", p.cmd.Path, with)
+	}
+}
+
+// eventually polls until ok, or fails the test.
+func eventually(t *testing.T, what string, ok func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
+		if ok() {
+			return
+		}
+	}
+	t.Fatalf("never happened: %s", what)
+}
+
+// freePort returns a port that was free a moment ago.
+func freePort(t *testing.T) int {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().(*net.TCPAddr).Port
+}
+
+// answering waits until something accepts connections.
+func answering(t *testing.T, port int) {
+	t.Helper()
+	eventually(t, fmt.Sprintf("port %d answers", port), func() bool {
+		c, err := net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", port))
+		if err == nil {
+			c.Close()
+		}
+		return err == nil
+	})
+}
+
+// onlyHere dials this machine whatever the name: Go does not resolve
+// *.localhost by itself.
+func onlyHere(ctx context.Context, network, address string) (net.Conn, error) {
+	_, port, err := net.SplitHostPort(address)
+	if err != nil {
+		return nil, err
+	}
+	var d net.Dialer
+	return d.DialContext(ctx, network, "127.0.0.1:"+port)
+}
+
+// visit sends one request without a cookie jar and without following redirects.
+func visit(t *testing.T, method, url string, header map[string]string) (*http.Response, string) {
+	t.Helper()
+	req, err := http.NewRequest(method, url, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for k, v := range header {
+		if k == "Host" {
+			req.Host = v
+			continue
+		}
+		req.Header.Set(k, v)
+	}
+	resp, err := (&http.Transport{DialContext: onlyHere, DisableKeepAlives: true}).RoundTrip(req)
+	if err != nil {
+		t.Fatalf("%s %s: %v", method, url, err)
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return resp, string(body)
+}
+
+// cli runs a command of the gateway to its end.
+func cli(t *testing.T, stdin string, args ...string) (string, error) {
+	t.Helper()
+	cmd := exec.Command(program, args...)
+	cmd.Stdin = strings.NewReader(stdin)
+	out, err := cmd.CombinedOutput()
+	return string(out), err
+}
+
+// mustCLI is cli for what has to work.
+func mustCLI(t *testing.T, stdin string, args ...string) string {
+	t.Helper()
+	out, err := cli(t, stdin, args...)
+	if err != nil {
+		t.Fatalf("gateway %s: %v\n%s", strings.Join(args, " "), err, out)
+	}
+	return out
+}
+
+// write puts a file into the test's own folder.
+func write(t *testing.T, path, text string) string {
+	t.Helper()
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}

@@ -1,0 +1,114 @@
+package e2e
+
+import (
+	"encoding/json"
+	"fmt"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"path/filepath"
+	"sync"
+	"testing"
+)
+
+// echo is an app that answers with what it received, and counts.
+type echo struct {
+	*httptest.Server
+	mu   sync.Mutex
+	seen []received
+}
+
+type received struct {
+	Method, Host, URI string
+	Header            http.Header
+}
+
+func startEcho(t *testing.T) *echo {
+	t.Helper()
+	e := &echo{}
+	e.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		got := received{r.Method, r.Host, r.RequestURI, r.Header}
+		e.mu.Lock()
+		e.seen = append(e.seen, got)
+		e.mu.Unlock()
+		w.Header().Set("Content-Type", "text/html")
+		fmt.Fprint(w, "<title>app</title><pre id=seen>")
+		_ = json.NewEncoder(w).Encode(got)
+	}))
+	t.Cleanup(e.Close)
+	return e
+}
+
+func (e *echo) hits() int {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return len(e.seen)
+}
+
+func (e *echo) last(t *testing.T) received {
+	t.Helper()
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if len(e.seen) == 0 {
+		t.Fatal("the app was never asked")
+	}
+	return e.seen[len(e.seen)-1]
+}
+
+// site is a gateway as somebody would run it, on a port of its own or behind a
+// front proxy that has the public port.
+type site struct {
+	*process
+	t          *testing.T
+	folder     string
+	config     string // path
+	public     int    // where browsers come: the front proxy's port, or the gateway's
+	listen     int
+	authz      int
+	management int
+}
+
+const siteConfig = `url: http://auth.localhost:%d
+listen: 127.0.0.1:%d
+authz: {listen: "127.0.0.1:%d"}
+management: 127.0.0.1:%d
+trusted_proxies: [127.0.0.0/8]
+data: %s
+`
+
+// newSite takes ports and writes the configuration: rest is everything below
+// the listeners. behind says that a front proxy has the public port.
+func newSite(t *testing.T, behind bool, rest string) *site {
+	t.Helper()
+	s := &site{t: t, folder: t.TempDir(), public: freePort(t), listen: freePort(t), authz: freePort(t), management: freePort(t)}
+	if !behind {
+		s.public = s.listen
+	}
+	s.config = write(t, filepath.Join(s.folder, "gateway.yaml"),
+		fmt.Sprintf(siteConfig, s.public, s.listen, s.authz, s.management, filepath.Join(s.folder, "data"))+rest)
+	return s
+}
+
+// serve starts the gateway and waits until it is ready.
+func (s *site) serve() *site {
+	s.t.Helper()
+	s.process = start(s.t, program, "serve", "--config", s.config)
+	eventually(s.t, "the gateway is ready", func() bool {
+		resp, err := http.Get(fmt.Sprintf("http://127.0.0.1:%d/readyz", s.management))
+		if err == nil {
+			resp.Body.Close()
+		}
+		return err == nil && resp.StatusCode == http.StatusOK
+	})
+	return s
+}
+
+// addUser adds a person with a password, by the command line.
+func (s *site) addUser(login, password string, args ...string) {
+	s.t.Helper()
+	mustCLI(s.t, password+"\n", append([]string{"user", "add", login, "--password-stdin", "--config", s.config}, args...)...)
+}
+
+func (s *site) at(host string) string {
+	return "http://" + net.JoinHostPort(host, fmt.Sprint(s.public))
+}
