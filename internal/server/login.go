@@ -92,6 +92,9 @@ func (s *Server) enterLocal(c *gin.Context, req loginRequest, want localauth.Wan
 	if err != nil {
 		return entry{}, "", err
 	}
+	if browser == "" && want == localauth.WantCookie {
+		return entry{}, "", challengeError{localauth.ErrNoChallenge, bounded(req.ChallengeID)}
+	}
 	reply := localauth.Reply{Username: req.User, ChallengeID: req.ChallengeID, ClientFinal: req.ChallengeReply}
 	pending, err := s.Local.Open(browser, reply, want)
 	if err != nil {
@@ -131,6 +134,9 @@ func (s *Server) enterForeign(c *gin.Context, req loginRequest, want localauth.W
 	browser, err := s.present(c.Request, want)
 	if err != nil {
 		return entry{}, err
+	}
+	if browser == "" && want == localauth.WantCookie && req.ChallengeID != "" { // made for a token, it redeems to nothing else
+		return entry{}, challengeError{providers.ErrNoRequest, bounded(req.ChallengeID)}
 	}
 	sources := throttle.Sources(s.client(c.Request))
 	if err := s.Throttle.Admit(ctx, sources...); err != nil {
