@@ -74,6 +74,20 @@ func TestTableNamesRoomsThatExist(t *testing.T) {
 	}
 }
 
+// A room that neither the program nor the client reaches is one that nobody
+// lives in.
+func TestRoomsAreLivedIn(t *testing.T) {
+	var lived []string
+	for _, r := range list(t, "-deps", "./cmd/gateway", "./client") {
+		lived = append(lived, r.name())
+	}
+	for _, r := range list(t) {
+		if !slices.Contains(lived, r.name()) && !forTests(r.name()) && r.name() != "internal/arrows" {
+			t.Errorf("neither the program nor the client reaches %s", r.name())
+		}
+	}
+}
+
 // complaints says which of the room's imports break an arrow.
 func complaints(r room) []string {
 	allowed, known := rooms[r.name()]
@@ -118,10 +132,14 @@ func doorsOf(path string) []string {
 	return nil
 }
 
-// list returns every package of the module as the go command sees it.
-func list(t *testing.T) []room {
+// list returns the packages that the patterns name, and with -deps those they
+// need, as the go command sees them. No pattern names all of the module's.
+func list(t *testing.T, patterns ...string) []room {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), "go", "list", "-json=ImportPath,Imports", "./...")
+	if len(patterns) == 0 {
+		patterns = []string{"./..."}
+	}
+	cmd := exec.CommandContext(t.Context(), "go", append([]string{"list", "-json=ImportPath,Imports"}, patterns...)...)
 	cmd.Dir = root
 	out, err := cmd.Output()
 	if exit, ok := errors.AsType[*exec.ExitError](err); ok {

@@ -67,6 +67,7 @@ var libraries = map[string][]string{
 	"github.com/spf13/cobra":        {"cmd/gateway"},
 	"golang.org/x/net/idna":         {"internal/canonical"},
 	"golang.org/x/oauth2":           {"providers/oidc"},
+	"golang.org/x/term":             {"cmd/gateway"},
 	"golang.org/x/text":             {"localauth"},
 	"modernc.org/sqlite":            {"internal/store/sqlite"},
 }
