@@ -31,9 +31,6 @@ func (t *tree) node(from ast.Node, path string, depth int) *node {
 		for i, value := range from.Values {
 			n.items = append(n.items, t.node(value, path+"["+strconv.Itoa(i)+"]", depth+1))
 		}
-	case *ast.LiteralNode:
-		n.kind, n.text = text, from.Value.Value
-		t.seen[from.Value.GetToken()] = true
 	default:
 		t.scalar(n, from, path)
 	}

@@ -1,7 +1,6 @@
 package config
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"slices"
@@ -23,21 +22,20 @@ const (
 )
 
 // read turns a file into a tree. What YAML can do beyond lists, mappings and
-// scalars is refused: anchors, aliases, merge keys, tags, directives, explicit
-// keys, further documents. So is what reads differently to different eyes:
-// tabs, control characters, duplicate keys. It returns nil after a complaint
-// that leaves no tree.
+// scalars on one line is refused, and so is what reads differently to
+// different eyes. It returns nil after a complaint that leaves no tree.
 func (r *report) read(data []byte) *node {
 	if len(data) > maxSize {
 		r.complain(r.line(0), "", "larger than 1 MiB")
 		return nil
 	}
-	source := string(bytes.TrimPrefix(data, []byte("\uFEFF")))
+	source := strings.TrimPrefix(string(data), "\uFEFF")
+	source = strings.ReplaceAll(source, "\r\n", "\n") + "\n"
 	if !r.readable(source) {
 		return nil
 	}
 	file, tokens, err := parse(source)
-	if tokens != nil && !r.plainYAML(tokens) {
+	if tokens != nil && !r.guarded(tokens) {
 		return nil
 	}
 	if err != nil {
@@ -63,7 +61,7 @@ func (r *report) read(data []byte) *node {
 // readable refuses bytes that editors show badly or readers see differently.
 func (r *report) readable(source string) bool {
 	before := len(r.complaints)
-	for i, line := range strings.Split(strings.ReplaceAll(source, "\r\n", "\n"), "\n") {
+	for i, line := range strings.Split(source, "\n") {
 		switch {
 		case !utf8.ValidString(line):
 			r.complain(r.line(i+1), "", "not valid UTF-8")
@@ -175,27 +173,4 @@ func syntaxMessage(err error) string {
 		return syntax.GetMessage()
 	}
 	return err.Error()
-}
-
-// plainYAML refuses the tokens of everything but lists, mappings and scalars.
-func (r *report) plainYAML(tokens token.Tokens) bool {
-	refused := map[token.Type]string{
-		token.AnchorType:      "an anchor (&): write the value out",
-		token.AliasType:       "an alias (*): write the value out, or put it in quotes",
-		token.MergeKeyType:    "a merge key (<<): write the keys out",
-		token.TagType:         "a tag (!): values have the type their key asks for",
-		token.DirectiveType:   "a directive (%): leave it out",
-		token.MappingKeyType:  "an explicit key (?): write key: value",
-		token.DocumentEndType: "an end of document (...): leave it out",
-	}
-	before := len(r.complaints)
-	for i, t := range tokens {
-		if why, ok := refused[t.Type]; ok {
-			r.complain(r.line(t.Position.Line), "", "%s", why)
-		}
-		if t.Type == token.DocumentHeaderType && slices.ContainsFunc(tokens[:i], func(t *token.Token) bool { return t.Type != token.CommentType }) {
-			r.complain(r.line(t.Position.Line), "", "a second document (---): one file holds one configuration")
-		}
-	}
-	return len(r.complaints) == before
 }
