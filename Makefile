@@ -21,10 +21,11 @@ setup: ## install what the checks need besides Go (Debian: by apt, as root)
 	@tools/setup.sh
 
 fmt: ## format the code
-	@for dir in $(MODULES); do (cd $$dir && $(TOOL) golangci-lint fmt); done
+	$(TOOL) golangci-lint fmt
 
 fmt-check:
-	@for dir in $(MODULES); do (cd $$dir && $(TOOL) golangci-lint fmt --diff && go mod tidy -diff); done
+	$(TOOL) golangci-lint fmt --diff
+	@for dir in $(MODULES); do (cd $$dir && go mod tidy -diff); done
 
 lint: ## ask the linters
 	@for dir in $(MODULES); do echo "lint $$dir"; (cd $$dir && $(TOOL) golangci-lint run ./...); done
