@@ -22,6 +22,7 @@ func (s *Server) ask(r *http.Request) (question, error) {
 	if q.host, err = canonical.ParseHost(r.Host); err != nil {
 		return question{}, err
 	}
+	q.audience = s.Site.Origin(q.host)
 	if q.target, err = canonical.ParseTarget(r.RequestURI); err != nil {
 		return question{}, err
 	}
@@ -51,8 +52,7 @@ func (s *Server) serveApp(c *gin.Context) error {
 	if app.Upstream == nil {
 		return errNoUpstream
 	}
-	audience := s.Site.Origin(q.host)
-	assertion, err := s.assertion(v, audience)
+	assertion, err := s.assertion(v, q.audience)
 	if err != nil {
 		return err
 	}
@@ -62,7 +62,7 @@ func (s *Server) serveApp(c *gin.Context) error {
 		w.Header().Del(name) // what the app answers is the app's to say
 	}
 	app.Upstream.Serve(w, r, proxy.Forward{
-		Target: q.target, Host: audience[strings.Index(audience, "://")+3:], Scheme: s.Site.Scheme, Client: q.client,
+		Target: q.target, Host: q.audience[strings.Index(q.audience, "://")+3:], Scheme: s.Site.Scheme, Client: q.client,
 		Identity: identity, DropAuthorization: q.credential.bearer, OwnCookie: ownCookie,
 	})
 	return nil
@@ -78,7 +78,10 @@ func (s *Server) UpstreamFailed(w http.ResponseWriter, r *http.Request, err erro
 // sees the browser's own headers, and decides again.
 func (s *Server) refusePage(c *gin.Context) error {
 	w, r := c.Writer, c.Request
-	q := question{method: http.MethodGet, host: hostOf(c), target: canonical.Target{Path: "/", Raw: "/"}, client: s.client(r), page: navigates(http.MethodGet, r.Header)}
+	q := question{
+		method: http.MethodGet, host: hostOf(c), audience: s.atApp(c), target: canonical.Target{Path: "/", Raw: "/"},
+		client: s.client(r), page: navigates(http.MethodGet, r.Header),
+	}
 	if _, trusted := s.peer(r); trusted {
 		if err := s.originalURL(r, &q); err != nil {
 			return err
@@ -95,7 +98,7 @@ func (s *Server) refusePage(c *gin.Context) error {
 	case !v.allowed():
 		s.refuse(w, r, q, v)
 	case q.page: // the session has come back in the meantime
-		redirect(w, s.Site.Origin(q.host)+addressOf(pathOf(q.target)).String())
+		redirect(w, q.audience+addressOf(pathOf(q.target)).String())
 	default:
 		s.say(w, r, problem{Status: http.StatusServiceUnavailable, Error: "Unavailable", Detail: "Try again."}, nil, false)
 	}

@@ -43,7 +43,7 @@ func (s *Server) answer(read original, refuse speak) gin.HandlerFunc {
 			refuse(w, r, q, v, err)
 			return
 		}
-		assertion, err := s.assertion(v, s.Site.Origin(q.host))
+		assertion, err := s.assertion(v, q.audience)
 		if err != nil {
 			refuse(w, r, q, verdict{}, err)
 			return

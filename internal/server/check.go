@@ -20,6 +20,7 @@ import (
 type question struct {
 	method     string
 	host       canonical.Host
+	audience   string // the host's app origin
 	target     canonical.Target
 	client     netip.Addr
 	credential credential
@@ -42,7 +43,7 @@ func (s *Server) check(ctx context.Context, q question) (verdict, error) {
 	if strings.HasPrefix(string(q.target.Path), "/.gateway/") {
 		return verdict{}, explain(errNoPage, "Paths below /.gateway/ belong to the gateway: the proxy in front must send them to the gateway's public listener, without a check.")
 	}
-	v := verdict{visitor: s.visitor(ctx, q.credential, s.Site.Origin(q.host))}
+	v := verdict{visitor: s.visitor(ctx, q.credential, q.audience)}
 	v.decision = s.Policy.Load().Decide(policy.Request{Method: q.method, Host: q.host, Path: q.target.Path, Client: q.client, Who: v.who})
 	if v.allowed() {
 		return v, nil
@@ -93,7 +94,7 @@ func (s *Server) signInURL(q question) string {
 	if q.target.Query != "" {
 		rd += "?" + q.target.Query
 	}
-	return s.Site.Origin(q.host) + "/.gateway/sign-in?rd=" + url.QueryEscape(rd)
+	return q.audience + "/.gateway/sign-in?rd=" + url.QueryEscape(rd)
 }
 
 // refuse answers a question that is not allowed: a page for people, a problem

@@ -70,6 +70,7 @@ func (s *Server) original(r *http.Request, method, proto, host, uri string) (que
 	if q.host, err = canonical.ParseHost(host); err != nil {
 		return question{}, err
 	}
+	q.audience = s.Site.Origin(q.host)
 	if q.target, err = canonical.ParseTarget(uri); err != nil {
 		return question{}, err
 	}

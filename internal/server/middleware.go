@@ -1,33 +1,22 @@
 package server
 
 import (
-	"context"
-	"crypto/rand"
+	"log/slog"
 	"net/http"
 	"runtime/debug"
 )
 
-type contextKey struct{}
-
-// requestID returns the id that ties an answer to its log lines.
-func requestID(ctx context.Context) string {
-	id, _ := ctx.Value(contextKey{}).(string)
-	return id
-}
-
-// guard wraps a listener's handler: each request gets an id, and a panic
-// refuses.
+// guard wraps a listener's handler: a panic refuses.
 func (s *Server) guard(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		r = r.WithContext(context.WithValue(r.Context(), contextKey{}, rand.Text()))
-		defer s.recover(w, r)
+		defer s.recover(w)
 		next.ServeHTTP(w, r)
 	})
 }
 
 // recover turns a panic into cannot-tell. http.ErrAbortHandler passes: it is
 // how a broken stream ends.
-func (s *Server) recover(w http.ResponseWriter, r *http.Request) {
+func (s *Server) recover(w http.ResponseWriter) {
 	cause := recover()
 	if cause == nil {
 		return
@@ -35,7 +24,7 @@ func (s *Server) recover(w http.ResponseWriter, r *http.Request) {
 	if cause == http.ErrAbortHandler { //nolint:errorlint // net/http compares it so
 		panic(cause)
 	}
-	s.log().Error("panic", "cause", cause, "stack", string(debug.Stack()), "request_id", requestID(r.Context()))
+	s.log().Error("panic", slog.Any("cause", cause), slog.String("stack", string(debug.Stack())))
 	w.WriteHeader(http.StatusServiceUnavailable)
 }
 

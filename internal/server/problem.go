@@ -1,6 +1,7 @@
 package server
 
 import (
+	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"log/slog"
@@ -26,7 +27,7 @@ type problem struct {
 	ChallengeID string `json:"challenge_id,omitempty"`
 	DecisionID  string `json:"decision_id,omitempty"`
 	Reason      string `json:"reason,omitempty"`
-	RequestID   string `json:"request_id,omitempty"`
+	RequestID   string `json:"request_id,omitempty"` // ties the answer to its line in the log
 
 	retry string // of a page: where to begin again
 }
@@ -84,7 +85,7 @@ func detail(a answer, err error) string {
 
 // say writes a problem: as a page for a person who navigates, else as JSON.
 func (s *Server) say(w http.ResponseWriter, r *http.Request, p problem, cause error, page bool) {
-	p.Type, p.Title, p.RequestID = "about:blank", http.StatusText(p.Status), requestID(r.Context())
+	p.Type, p.Title, p.RequestID = "about:blank", http.StatusText(p.Status), rand.Text()
 	level := slog.LevelInfo
 	if p.Status >= http.StatusInternalServerError {
 		level = slog.LevelError
