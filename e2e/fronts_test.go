@@ -78,7 +78,6 @@ func startCaddy(t *testing.T, s *site, app *echo) {
 	file := write(t, filepath.Join(folder, "Caddyfile"), fmt.Sprintf(`{
 	admin off
 	auto_https off
-	persist_config off
 	storage file_system %[5]s
 }
 import %[1]s

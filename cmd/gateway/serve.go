@@ -194,14 +194,11 @@ func (h *house) sweep(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case now := <-tick.C:
-			if _, err := h.server.Sessions.Clean(ctx); err != nil {
-				h.log.Error("expired sessions could not be removed", slog.Any("cause", err))
-			}
-			if _, err := h.store.Sweep(ctx, now); err != nil {
-				h.log.Error("spent things could not be removed", slog.Any("cause", err))
-			}
-			if err := h.server.Throttle.Flush(ctx); err != nil {
-				h.log.Error("throttle could not be written", slog.Any("cause", err))
+			_, err1 := h.server.Sessions.Clean(ctx)
+			_, err2 := h.store.Sweep(ctx, now)
+			err := errors.Join(err1, err2, h.server.Throttle.Flush(ctx))
+			if err != nil && ctx.Err() == nil {
+				h.log.Error("what is over could not be removed", slog.Any("cause", err))
 			}
 		}
 	}

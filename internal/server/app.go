@@ -83,6 +83,9 @@ func (s *Server) refusePage(c *gin.Context) error {
 		client: s.client(r), page: navigates(http.MethodGet, r.Header),
 	}
 	if _, trusted := s.peer(r); trusted {
+		if err := noAliases(r.Header); err != nil {
+			return err
+		}
 		if err := s.originalURL(r, &q); err != nil {
 			return err
 		}

@@ -87,8 +87,11 @@ func detail(a answer, err error) string {
 func (s *Server) say(w http.ResponseWriter, r *http.Request, p problem, cause error, page bool) {
 	p.Type, p.Title, p.RequestID = "about:blank", http.StatusText(p.Status), rand.Text()
 	level := slog.LevelInfo
-	if p.Status >= http.StatusInternalServerError {
+	switch {
+	case p.Status >= http.StatusInternalServerError:
 		level = slog.LevelError
+	case p.Status == http.StatusUnauthorized: // everyday life
+		level = slog.LevelDebug
 	}
 	s.log().Log(r.Context(), level, "answered with an error", slog.Int("status", p.Status), slog.String("error", p.Error),
 		slog.String("cause", text(cause)), slog.String("request_id", p.RequestID), slog.String("path", clipped(r.URL.Path)))
