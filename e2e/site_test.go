@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 )
@@ -43,6 +44,18 @@ func (e *echo) hits() int {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	return len(e.seen)
+}
+
+// asked reports whether a path that begins so ever came to the app.
+func (e *echo) asked(prefix string) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for _, r := range e.seen {
+		if strings.HasPrefix(r.URI, prefix) {
+			return true
+		}
+	}
+	return false
 }
 
 func (e *echo) last(t *testing.T) received {
