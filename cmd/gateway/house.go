@@ -112,7 +112,14 @@ type keyring struct {
 
 func readKeys(dir *datadir.Dir) (keyring, error) {
 	var k keyring
-	for name, into := range map[string]*[]byte{"seal": &k.seal, "pepper": &k.pepper, "salt": &k.salt, "throttle": &k.throttle} {
+	for name, into := range map[string]*[]byte{"pepper": &k.pepper, "salt": &k.salt} {
+		key, err := dir.Kept(name, seal.KeySize, sqlite.FileName)
+		if err != nil {
+			return keyring{}, err
+		}
+		*into = key
+	}
+	for name, into := range map[string]*[]byte{"seal": &k.seal, "throttle": &k.throttle} {
 		key, err := dir.Secret(name, seal.KeySize)
 		if err != nil {
 			return keyring{}, err

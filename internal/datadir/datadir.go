@@ -15,15 +15,19 @@ import (
 // ErrLocked says that a running gateway owns the folder.
 var ErrLocked = errors.New("datadir: another gateway is running on it")
 
+// ErrLost says that a key is gone that what is stored cannot do without.
+var ErrLost = errors.New("datadir: key is missing")
+
 // Dir is an owned data folder.
 type Dir struct {
 	path string
 	lock *os.File
 }
 
-// Open makes the folder if need be (mode 0700), refuses one that others may
-// write to, and takes its lock: at most one process owns a folder. A folder
-// that is owned already gives ErrLocked.
+// Open makes the folder if need be (mode 0700) and takes its lock: at most one
+// process owns a folder. It refuses a folder that others may write to, and one
+// that belongs to another account, whose files would become unreadable to it.
+// A folder that is owned already gives ErrLocked.
 func Open(path string) (*Dir, error) {
 	if err := os.MkdirAll(path, 0o700); err != nil {
 		return nil, fmt.Errorf("data folder: %w", err)
@@ -34,6 +38,9 @@ func Open(path string) (*Dir, error) {
 	}
 	if perm := info.Mode().Perm(); perm&0o022 != 0 {
 		return nil, fmt.Errorf("data folder %s may be written by others (mode %#o); do: chmod 0700 %s", path, perm, path)
+	}
+	if owner, ok := info.Sys().(*syscall.Stat_t); ok && int(owner.Uid) != os.Geteuid() {
+		return nil, fmt.Errorf("data folder %s belongs to user id %d, this is user id %d; do: run it as that user", path, owner.Uid, os.Geteuid())
 	}
 	lock, err := os.OpenFile(filepath.Join(path, "lock"), os.O_CREATE|os.O_RDWR, 0o600) //nolint:gosec // the folder is the operator's choice
 	if err != nil {
@@ -70,6 +77,17 @@ func (d *Dir) Secret(name string, size int) ([]byte, error) {
 		return nil, fmt.Errorf("key %s has %d bytes, want %d; restore it from a backup", d.keyPath(name), len(key), size)
 	}
 	return key, nil
+}
+
+// Kept is Secret for a key that stored things depend on: once there is a
+// store, a missing key is ErrLost and never made anew.
+func (d *Dir) Kept(name string, size int, store string) ([]byte, error) {
+	_, noKey := os.Stat(d.keyPath(name))
+	_, noStore := os.Stat(d.Path(store))
+	if errors.Is(noKey, fs.ErrNotExist) && !errors.Is(noStore, fs.ErrNotExist) {
+		return nil, fmt.Errorf("%w: %s, though %s is there; restore it from a backup", ErrLost, d.keyPath(name), d.Path(store))
+	}
+	return d.Secret(name, size)
 }
 
 // File returns the content of keys/name, which generate makes on first use.

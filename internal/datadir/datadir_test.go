@@ -51,6 +51,28 @@ func TestSecretsSurvive(t *testing.T) {
 	}
 }
 
+// A store whose pepper is gone is not served with a fresh one: every password
+// would be wrong, and nobody would know why.
+func TestLostKeyIsNotMadeAnew(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "data")
+	d := open(t, path)
+	if _, err := d.Kept("pepper", 32, "gateway.db"); err != nil {
+		t.Fatalf("Kept in a new folder: %v", err)
+	}
+	if err := os.WriteFile(d.Path("gateway.db"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := d.Kept("pepper", 32, "gateway.db"); err != nil {
+		t.Errorf("Kept beside its store: %v", err)
+	}
+	if err := os.Remove(d.Path("keys/pepper")); err != nil {
+		t.Fatal(err)
+	}
+	if key, err := d.Kept("pepper", 32, "gateway.db"); !errors.Is(err, datadir.ErrLost) {
+		t.Errorf("Kept without the key = %x, %v; want ErrLost", key, err)
+	}
+}
+
 func TestBadKeysAreRefused(t *testing.T) {
 	for _, row := range []struct {
 		name    string

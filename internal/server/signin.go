@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"time"
 
@@ -30,7 +31,7 @@ func (s *Server) openSession(ctx context.Context, r *http.Request, e entry, audi
 	session, token, err := s.Sessions.Issue(ctx, sessions.Session{
 		Audience: audience, UserID: e.user.ID, Key: e.identity.Key, Provider: e.identity.Provider, ForeignID: e.foreignID,
 		Groups: e.identity.Groups, AMR: []string{e.factor}, AuthTime: e.identity.AuthTime,
-		Address: s.client(r).String(), UserAgent: clipped(r.UserAgent()),
+		Address: address(s.client(r)), UserAgent: clipped(r.UserAgent()),
 	})
 	if err != nil {
 		return sessions.Session{}, secret.Text{}, err
@@ -40,6 +41,14 @@ func (s *Server) openSession(ctx context.Context, r *http.Request, e entry, audi
 		Session: session.ID, Client: s.client(r),
 	})
 	return session, token, nil
+}
+
+// address writes a client's address; one that is unknown is empty.
+func address(client netip.Addr) string {
+	if !client.IsValid() {
+		return ""
+	}
+	return client.String()
 }
 
 // endPrevious ends the portal session that this browser came with.
