@@ -3,10 +3,8 @@ package sessions
 import (
 	"crypto/sha256"
 	"encoding/binary"
-	"fmt"
+	"errors"
 	"time"
-
-	"github.com/golang-jwt/jwt/v5"
 
 	"gateway/internal/identity"
 )
@@ -35,7 +33,7 @@ type assertion struct {
 
 // assertionClaims are what apps read. They carry no sid: that is ours.
 type assertionClaims struct {
-	jwt.RegisteredClaims
+	registered
 
 	Login         string   `json:"login"`
 	Email         string   `json:"email,omitempty"`
@@ -52,7 +50,7 @@ type assertionClaims struct {
 // is over.
 func (a *Asserter) Assert(p identity.Principal, audience, sid string) (string, time.Time, error) {
 	if p.UserID == "" || audience == "" {
-		return "", time.Time{}, fmt.Errorf("sessions: an assertion wants a user and an audience")
+		return "", time.Time{}, errors.New("sessions: an assertion wants a user and an audience")
 	}
 	held := a.Held
 	if held <= 0 {
@@ -75,9 +73,9 @@ func (a *Asserter) assert(r *ring, p *identity.Principal, audience string, now t
 	made := now.UTC().Truncate(time.Second)
 	expires := made.Add(a.lifetime())
 	text, err := r.sign(assertionType, &assertionClaims{
-		RegisteredClaims: jwt.RegisteredClaims{
-			Issuer: a.Issuer, Subject: p.UserID, Audience: jwt.ClaimStrings{audience},
-			IssuedAt: jwt.NewNumericDate(made), ExpiresAt: jwt.NewNumericDate(expires),
+		registered: registered{
+			Issuer: a.Issuer, Audience: audience, Subject: p.UserID,
+			IssuedAt: made.Unix(), Expires: expires.Unix(),
 		},
 		Login: p.Login, Email: p.Email, EmailVerified: p.EmailVerified, Name: p.Name,
 		Groups: append([]string{}, p.Groups...), AMR: append([]string{}, p.AMR...), Origin: p.Origin,

@@ -55,7 +55,8 @@ type Session struct {
 }
 
 // Store keeps sessions. It keeps what it is given and judges no limits, but
-// for DeleteExpiredSessions. An error that is no ErrNone means "cannot tell".
+// for DeleteExpiredSessions. An ID is never used twice. An error that is no
+// ErrNone means "cannot tell".
 type Store interface {
 	// CreateSession keeps a new session. It fails with ErrNone if s has a
 	// Parent and no session of that ID exists at the moment of writing.

@@ -6,9 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
-	"time"
-
-	"github.com/golang-jwt/jwt/v5"
 )
 
 // encoding/json takes SUB for sub, the last of two equal names, and null for
@@ -97,23 +94,3 @@ func member(dec *json.Decoder, into any) error {
 	}
 	return nil
 }
-
-// GetExpirationTime and the other getters are how the JWT library reads claims.
-func (c *claims) GetExpirationTime() (*jwt.NumericDate, error) { return numeric(c.Expires), nil }
-
-// GetIssuedAt returns iat.
-func (c *claims) GetIssuedAt() (*jwt.NumericDate, error) { return numeric(c.IssuedAt), nil }
-
-// GetNotBefore returns nothing: our tokens have no nbf.
-func (c *claims) GetNotBefore() (*jwt.NumericDate, error) { return nil, nil }
-
-// GetIssuer returns iss.
-func (c *claims) GetIssuer() (string, error) { return c.Issuer, nil }
-
-// GetSubject returns sub.
-func (c *claims) GetSubject() (string, error) { return c.Subject, nil }
-
-// GetAudience returns aud, always one.
-func (c *claims) GetAudience() (jwt.ClaimStrings, error) { return jwt.ClaimStrings{c.Audience}, nil }
-
-func numeric(seconds int64) *jwt.NumericDate { return jwt.NewNumericDate(time.Unix(seconds, 0)) }

@@ -22,22 +22,21 @@ const (
 
 // claims of a session token. They inform; the record decides.
 type claims struct {
-	Issuer    string   `json:"iss"`
-	Audience  string   `json:"aud"`
-	Subject   string   `json:"sub"`
+	registered
+
 	SessionID string   `json:"sid"`
-	IssuedAt  int64    `json:"iat"`
-	Expires   int64    `json:"exp"`
-	AuthTime  int64    `json:"auth_time"`
+	AuthTime  int64    `json:"auth_time"` // seconds since 1970
 	AMR       []string `json:"amr"`
 }
 
 // mint returns the token of a session.
 func (r *ring) mint(issuer string, s *Session) (string, error) {
 	text, err := r.sign(sessionType, &claims{
-		Issuer: issuer, Audience: s.Audience, Subject: s.UserID, SessionID: s.ID,
-		IssuedAt: s.Created.Unix(), Expires: s.Expires.Unix(), AuthTime: s.AuthTime.Unix(),
-		AMR: append([]string{}, s.AMR...),
+		registered: registered{
+			Issuer: issuer, Audience: s.Audience, Subject: s.UserID,
+			IssuedAt: s.Created.Unix(), Expires: s.Expires.Unix(),
+		},
+		SessionID: s.ID, AuthTime: s.AuthTime.Unix(), AMR: append([]string{}, s.AMR...),
 	})
 	if err != nil {
 		return "", err

@@ -1,0 +1,310 @@
+package sessions_test
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"gateway/internal/secret"
+	"gateway/sessions"
+)
+
+// Every token at every audience: it counts at its own alone.
+func TestVerifyAudience(t *testing.T) {
+	h := newHouse(t)
+	root, rootToken := h.signIn(t)
+	atWiki, wikiToken := h.enter(t, root, wiki)
+	atMail, mailToken := h.enter(t, root, mail)
+	tokens := map[string]secret.Text{root.ID: rootToken, atWiki.ID: wikiToken, atMail.ID: mailToken}
+	own := map[string]string{root.ID: portal, atWiki.ID: wiki, atMail.ID: mail}
+	for range 2 { // the second time from memory
+		for id, token := range tokens {
+			for _, audience := range []string{portal, wiki, mail, "", portal + "/", "HTTPS://wiki.example.com", "https://wiki.example.com:443", "http://wiki.example.com"} {
+				if audience == own[id] {
+					h.verify(t, token, audience, id, nil)
+				} else {
+					h.verify(t, token, audience, "", sessions.ErrMalformed)
+				}
+			}
+		}
+	}
+	h.Issuer = "https://other.example.com"
+	h.verify(t, wikiToken, wiki, "", sessions.ErrMalformed)
+}
+
+func TestLimits(t *testing.T) {
+	for _, row := range []struct {
+		what string
+		uses []time.Duration // of the wiki child, after the sign-in
+		at   time.Duration
+		want error
+	}{
+		{"at once", nil, 0, nil},
+		{"just before idle", nil, time.Hour - time.Second, nil},
+		{"idle", nil, time.Hour, sessions.ErrExpired},
+		{"use of the child is use of the parent", []time.Duration{59 * time.Minute}, 118 * time.Minute, nil},
+		{"idle after use", []time.Duration{59 * time.Minute}, 119 * time.Minute, sessions.ErrExpired},
+		{"always in use", every(30*time.Minute, 48), 24*time.Hour - time.Second, nil},
+		{"always in use, for too long", every(30*time.Minute, 48), 24 * time.Hour, sessions.ErrExpired},
+	} {
+		for _, cache := range []bool{false, true} {
+			t.Run(row.what, func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					h := newHouse(t)
+					if cache {
+						h.Store = sessions.Cached(h.store, 0)
+					}
+					start := time.Now()
+					root, rootToken := h.signIn(t)
+					child, childToken := h.enter(t, root, wiki)
+					for _, use := range row.uses {
+						time.Sleep(time.Until(start.Add(use)))
+						h.verify(t, childToken, wiki, child.ID, nil)
+					}
+					time.Sleep(time.Until(start.Add(row.at)))
+					if row.want == nil {
+						h.verify(t, childToken, wiki, child.ID, nil)
+						h.verify(t, rootToken, portal, root.ID, nil)
+						return
+					}
+					h.verify(t, childToken, wiki, "", row.want)
+					h.verify(t, rootToken, portal, "", sessions.ErrNone)
+				})
+			})
+		}
+	}
+}
+
+// every returns n times, each so long after the one before; the last is left out.
+func every(d time.Duration, n int) []time.Duration {
+	var all []time.Duration
+	for i := 1; i < n; i++ {
+		all = append(all, time.Duration(i)*d)
+	}
+	return all
+}
+
+// A child that nobody uses lives as long as its parent is used elsewhere.
+func TestIdleIsTheParents(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHouse(t)
+		root, rootToken := h.signIn(t)
+		child, childToken := h.enter(t, root, wiki)
+		for range 4 {
+			time.Sleep(50 * time.Minute)
+			h.verify(t, rootToken, portal, root.ID, nil)
+			if _, err := h.Clean(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		h.verify(t, childToken, wiki, child.ID, nil)
+	})
+}
+
+// What was once found past its limits stays ended when the clock goes back.
+func TestClockBack(t *testing.T) {
+	for _, row := range []struct {
+		what  string
+		ahead time.Duration
+	}{{"idle", 61 * time.Minute}, {"absolute", 25 * time.Hour}} {
+		h := newHouse(t)
+		now := time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)
+		h.Now = func() time.Time { return now }
+		root, rootToken := h.signIn(t)
+		_, childToken := h.enter(t, root, wiki)
+		now = now.Add(row.ahead)
+		h.verify(t, childToken, wiki, "", sessions.ErrExpired)
+		now = now.Add(-row.ahead)
+		t.Log(row.what)
+		h.verify(t, childToken, wiki, "", sessions.ErrNone)
+		h.verify(t, rootToken, portal, "", sessions.ErrNone)
+	}
+}
+
+// A last use in the future would make an idle session live on: it is corrected.
+func TestSeenInTheFuture(t *testing.T) {
+	h := newHouse(t)
+	now := time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)
+	h.Now = func() time.Time { return now }
+	root, token := h.signIn(t)
+	now = now.Add(50 * time.Minute)
+	h.verify(t, token, portal, root.ID, nil)
+	now = now.Add(-30 * time.Minute)
+	h.verify(t, token, portal, root.ID, nil)
+	if got := h.store.sessions[root.ID].Seen; !got.Equal(now) {
+		t.Errorf("Seen = %v, want %v", got, now)
+	}
+}
+
+func TestTouch(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHouse(t)
+		root, _ := h.signIn(t)
+		child, token := h.enter(t, root, wiki)
+		for range 600 { // ten minutes of a busy page
+			h.verify(t, token, wiki, child.ID, nil)
+			time.Sleep(time.Second)
+		}
+		if got := h.store.count(&h.store.touches); got != 9 {
+			t.Errorf("%d touches in ten minutes, want 9", got)
+		}
+		if got, want := h.store.sessions[root.ID].Seen, h.store.sessions[child.ID].Seen; !got.Equal(want) || got.Equal(root.Seen) {
+			t.Errorf("parent last used %v, child %v", got, want)
+		}
+		time.Sleep(2 * time.Minute)
+		for range 3 { // who am I is no use
+			if _, err := h.Peek(t.Context(), token, wiki); err != nil {
+				t.Error(err)
+			}
+		}
+		if got := h.store.count(&h.store.touches); got != 9 {
+			t.Errorf("Peek touched: %d touches, want 9", got)
+		}
+		if s, err := h.Use(t.Context(), child.ID); err != nil || !s.Seen.Equal(time.Now()) {
+			t.Errorf("Use = %v, %v", s.Seen, err)
+		}
+		if got := h.store.count(&h.store.touches); got != 10 {
+			t.Errorf("%d touches after Use, want 10", got)
+		}
+	})
+}
+
+// With a short idle limit the last use is written often enough to tell.
+func TestTouchShortIdle(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHouse(t)
+		h.Idle = time.Minute
+		root, token := h.signIn(t)
+		for range 100 {
+			time.Sleep(50 * time.Second)
+			h.verify(t, token, portal, root.ID, nil)
+			time.Sleep(5 * time.Second)
+			h.verify(t, token, portal, root.ID, nil)
+		}
+	})
+}
+
+func TestTouchOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHouse(t)
+		root, token := h.signIn(t)
+		time.Sleep(5 * time.Minute)
+		h.store.before = func(call string) error {
+			if call == "touch" {
+				time.Sleep(time.Second) // a slow disk
+			}
+			return nil
+		}
+		var all sync.WaitGroup
+		for range 100 {
+			all.Go(func() { h.verify(t, token, portal, root.ID, nil) })
+		}
+		all.Wait()
+		if got := h.store.count(&h.store.touches); got != 1 {
+			t.Errorf("%d touches by 100 at once, want 1", got)
+		}
+	})
+}
+
+func TestTouchFails(t *testing.T) {
+	for _, cache := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			h := newHouse(t)
+			if cache {
+				h.Store = sessions.Cached(h.store, 0)
+			}
+			var told error
+			h.OnTouchError = func(err error) { told = err }
+			root, token := h.signIn(t)
+			time.Sleep(5 * time.Minute)
+			h.store.before = func(call string) error {
+				if call == "touch" {
+					return errDown
+				}
+				return nil
+			}
+			h.verify(t, token, portal, root.ID, nil)
+			if !errors.Is(told, errDown) {
+				t.Errorf("told %v, want %v", told, errDown)
+			}
+			h.OnTouchError = nil
+			h.verify(t, token, portal, root.ID, nil)
+
+			// A visitor who leaves does not undo the writing of his visit.
+			h.store.before = nil
+			ctx, cancel := context.WithCancel(t.Context())
+			h.store.before = func(call string) error {
+				if call == "touch" {
+					cancel()
+				}
+				return nil
+			}
+			if _, err := h.Verify(ctx, token, portal); err != nil || h.store.touches != 1 {
+				t.Errorf("visitor leaves: %v, %d touches; want none and 1", err, h.store.touches)
+			}
+		})
+	}
+}
+
+// The session ends while its use is being written.
+func TestTouchOfEnding(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHouse(t)
+		_, token := h.signIn(t)
+		time.Sleep(5 * time.Minute)
+		h.store.before = func(call string) error {
+			if call == "touch" {
+				h.store.deleteIf(func(sessions.Session) bool { return true })
+			}
+			return nil
+		}
+		h.verify(t, token, portal, "", sessions.ErrNone)
+	})
+}
+
+// The store answers with something that is not what was asked for.
+func TestRecordDisagrees(t *testing.T) {
+	for _, row := range []struct {
+		what string
+		bend func(root, child *sessions.Session)
+	}{
+		{"other user", func(_, child *sessions.Session) { child.UserID = "u-bob" }},
+		{"other user's parent", func(root, _ *sessions.Session) { root.UserID = "u-bob" }},
+		{"both of another user", func(root, child *sessions.Session) { root.UserID, child.UserID = "u-bob", "u-bob" }},
+		{"other audience", func(_, child *sessions.Session) { child.Audience = mail }},
+		{"other id", func(_, child *sessions.Session) { child.ID = "other" }},
+		{"other parent's id", func(root, _ *sessions.Session) { root.ID = "other" }},
+		{"parent is a child", func(root, _ *sessions.Session) { root.Parent = "other" }},
+		{"own parent", func(_, child *sessions.Session) { child.Parent = child.ID }},
+		{"no parent", func(_, child *sessions.Session) { child.Parent = "gone" }},
+		{"zero", func(_, child *sessions.Session) { *child = sessions.Session{} }},
+	} {
+		h := newHouse(t)
+		root, _ := h.signIn(t)
+		child, token := h.enter(t, root, wiki)
+		rootID, childID := root.ID, child.ID
+		row.bend(&root, &child)
+		h.store.sessions[rootID], h.store.sessions[childID] = root, child
+		t.Log(row.what)
+		h.verify(t, token, wiki, "", sessions.ErrNone)
+	}
+}
+
+// Remembered tokens are few, and forgetting one changes nothing.
+func TestFewTokensRemembered(t *testing.T) {
+	h := newHouse(t)
+	h.Tokens = 1
+	tokens := map[string]secret.Text{}
+	for range 200 {
+		s, token := h.signIn(t)
+		tokens[s.ID] = token
+	}
+	for range 2 {
+		for id, token := range tokens {
+			h.verify(t, token, portal, id, nil)
+		}
+	}
+}
