@@ -134,7 +134,7 @@ func (d *decoder) list(n *node, path string) []*node {
 }
 
 func (d *decoder) proxies(n *node, s *shape, v reflect.Value, path string) {
-	trusted, _ := v.Addr().Interface().(*TrustedProxies)
+	trusted, _ := reflect.TypeAssert[*TrustedProxies](v.Addr())
 	for i, entry := range d.list(n, path) {
 		d.places[item(path, i)] = entry.place
 		if entry.kind == null {

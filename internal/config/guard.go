@@ -72,7 +72,9 @@ func (g *guard) refuses(i int, t *token.Token) string {
 // next returns the index of the first token behind i that is no comment; one
 // behind the last if there is none.
 func (g *guard) next(i int) int {
-	for i++; i < len(g.tokens) && g.tokens[i].Type == token.CommentType; i++ {
+	i++
+	for i < len(g.tokens) && g.tokens[i].Type == token.CommentType {
+		i++
 	}
 	return i
 }

@@ -70,7 +70,7 @@ func (s *shape) print(v reflect.Value, indent string) string {
 	case series:
 		return s.items(v, indent+"  ")
 	case proxies:
-		trusted, _ := v.Interface().(TrustedProxies)
+		trusted, _ := reflect.TypeAssert[TrustedProxies](v)
 		return flow(trusted.entries())
 	case flag:
 		return " " + strconv.FormatBool(v.Bool())

@@ -41,12 +41,16 @@ type page struct {
 	t *testing.T
 }
 
+func (p *page) write(format string, args ...any) {
+	_, _ = fmt.Fprintf(p, format, args...)
+}
+
 // sections writes each key of the file with a table of those below it.
 func (p *page) sections(schema yaml.MapSlice) {
 	for _, property := range slice(at(schema, "properties")) {
 		key := fmt.Sprint(property.Key)
 		of := slice(property.Value)
-		fmt.Fprintf(p, "\n## %s\n\n%s\n", key, at(of, "description"))
+		p.write("\n## %s\n\n%s\n", key, at(of, "description"))
 		var rows bytes.Buffer
 		p.rows(&rows, key, of)
 		if rows.Len() == 0 {
@@ -60,12 +64,12 @@ func (p *page) sections(schema yaml.MapSlice) {
 
 // facts writes type, default and example of a key that stands alone.
 func (p *page) facts(of yaml.MapSlice) {
-	fmt.Fprintf(p, "\nType: %s.", typeOf(of))
+	p.write("\nType: %s.", typeOf(of))
 	if standard := at(of, "default"); standard != nil {
-		fmt.Fprintf(p, " Default: %s.", p.code(standard))
+		p.write(" Default: %s.", p.code(standard))
 	}
 	if examples, ok := at(of, "examples").([]any); ok {
-		fmt.Fprintf(p, " Example: %s.", p.code(examples[0]))
+		p.write(" Example: %s.", p.code(examples[0]))
 	}
 	p.WriteByte('\n')
 }

@@ -107,8 +107,7 @@ func open(info fs.FileInfo) bool { return info.Mode().Perm()&0o004 != 0 }
 // unreadable says why a file cannot be read, without its name, which the
 // complaint's place already leads to.
 func unreadable(err error) error {
-	var cause *fs.PathError
-	if errors.As(err, &cause) {
+	if cause, ok := errors.AsType[*fs.PathError](err); ok {
 		err = cause.Err
 	}
 	return fmt.Errorf("the file cannot be read: %w", err)

@@ -212,16 +212,14 @@ func (v *validation) policy() {
 // adopt makes a room's complaints ours; their paths begin below base.
 func (v *validation) adopt(base string, err error) {
 	for _, e := range apart(err) {
-		var (
-			ofPolicy   *policy.Complaint
-			ofProvider *providers.Complaint
-		)
+		ofPolicy, fromPolicy := errors.AsType[*policy.Complaint](e)
+		ofProvider, fromProvider := errors.AsType[*providers.Complaint](e)
 		switch {
-		case errors.As(e, &ofPolicy):
+		case fromPolicy:
 			v.wrong(ofPolicy.Path, "%s", ofPolicy.Message)
-		case errors.As(e, &ofProvider) && ofProvider.Path == "":
+		case fromProvider && ofProvider.Path == "":
 			v.wrong(base, "%s", ofProvider.Message)
-		case errors.As(e, &ofProvider):
+		case fromProvider:
 			v.wrong(base+"."+ofProvider.Path, "%s", ofProvider.Message)
 		default:
 			v.plainly(base, e)
@@ -241,7 +239,7 @@ func (v *validation) plainly(base string, err error) {
 
 // apart returns the errors that were joined.
 func apart(err error) []error {
-	if joined, ok := err.(interface{ Unwrap() []error }); ok { //nolint:errorlint // the joined errors themselves are wanted
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
 		return joined.Unwrap()
 	}
 	if err == nil {

@@ -3,7 +3,6 @@ package config
 import (
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -14,11 +13,12 @@ import (
 	"github.com/goccy/go-yaml/token"
 )
 
-// Bounds of a file, all far above what people write.
+// Bounds of a file, all far above what people write. The parser recurses into
+// depth, and along keys beside each other.
 const (
-	maxSize  = 1 << 20 // bytes
-	maxKeys  = 50_000  // and items of lists in brackets, in the whole file
-	maxDepth = 20      // lists and mappings inside each other
+	maxSize   = 1 << 20 // bytes
+	maxBeside = 10_000  // keys of one mapping, or items of one list without brackets
+	maxDepth  = 20      // lists and mappings inside each other
 )
 
 // read turns a file into a tree. What YAML can do beyond lists, mappings and
@@ -34,21 +34,19 @@ func (r *report) read(data []byte) *node {
 	if !r.readable(source) {
 		return nil
 	}
-	file, tokens, err := parse(source)
-	if tokens != nil && !r.guarded(tokens) {
-		return nil
-	}
-	if err != nil {
-		r.complain(r.line(syntaxLine(err)), "", "not valid YAML: %s", syntaxMessage(err))
+	tokens, err := tokenize(source)
+	if err == nil && !r.guarded(tokens) {
 		return nil
 	}
 	var body ast.Node
-	for _, doc := range file.Docs {
-		if doc.Body != nil {
-			body = doc.Body
-		}
+	if err == nil {
+		body, err = parse(tokens)
 	}
-	if body == nil {
+	switch {
+	case err != nil:
+		r.complain(r.line(syntaxLine(err)), "", "not valid YAML: %s", syntaxMessage(err))
+		return nil
+	case body == nil:
 		r.complain(r.line(0), "", "empty: at least url is needed")
 		return nil
 	}
@@ -85,24 +83,37 @@ func control(c rune) bool {
 	return c >= 0x202a && c <= 0x202e || c >= 0x2066 && c <= 0x2069
 }
 
-// parse reads tokens and, when they are harmless, the syntax tree. The parser
-// recurses on what strangers write, so depth and keys are bounded before it
-// runs, and a panic of it is a complaint like any other.
-func parse(source string) (file *ast.File, tokens token.Tokens, err error) {
+// errUnreadable stands for a panic of the library.
+var errUnreadable = errors.New("it cannot be read")
+
+// tokenize cuts a file into tokens, of which there are not too many.
+func tokenize(source string) (tokens token.Tokens, err error) {
 	defer func() {
 		if recover() != nil {
-			file, tokens, err = nil, nil, errors.New("it cannot be read")
+			tokens, err = nil, errUnreadable
 		}
 	}()
 	tokens = lexer.Tokenize(source)
-	if line := tooMany(tokens); line > 0 {
-		return nil, nil, tooMuch{line, fmt.Sprintf("more than %d keys and items", maxKeys)}
+	return tokens, bounded(tokens)
+}
+
+// parse returns the syntax tree of a file's only document, nil if it is empty.
+func parse(tokens token.Tokens) (body ast.Node, err error) {
+	defer func() {
+		if recover() != nil {
+			body, err = nil, errUnreadable
+		}
+	}()
+	file, err := parser.Parse(tokens, 0, parser.AllowDuplicateMapKey())
+	if err != nil {
+		return nil, err
 	}
-	if line := tooDeep(tokens); line > 0 {
-		return nil, nil, tooMuch{line, fmt.Sprintf("nested deeper than %d", maxDepth)}
+	for _, doc := range file.Docs {
+		if doc.Body != nil {
+			body = doc.Body
+		}
 	}
-	file, err = parser.Parse(slices.Clone(tokens), 0, parser.AllowDuplicateMapKey())
-	return file, tokens, err
+	return body, nil
 }
 
 // tooMuch is a file that is too large in one way or another.
@@ -113,54 +124,53 @@ type tooMuch struct {
 
 func (e tooMuch) Error() string { return e.message }
 
-// tooMany returns the line where keys and items pass any sensible number, 0 if
-// they do not.
-func tooMany(tokens token.Tokens) int {
-	keys := 0
-	for _, t := range tokens {
-		if t.Type == token.MappingValueType || t.Type == token.CollectEntryType {
-			keys++
-		}
-		if keys > maxKeys {
-			return t.Position.Line
-		}
-	}
-	return 0
-}
-
-// tooDeep returns the line where nesting passes any sensible depth, 0 if it
-// does not. It follows brackets, and the columns of keys and dashes outside them.
-func tooDeep(tokens token.Tokens) int {
+// bounded refuses depth and breadth that no parser should meet. It follows
+// brackets, and outside them the columns of keys and dashes.
+func bounded(tokens token.Tokens) error {
 	brackets := 0
-	var columns []int
+	var columns []column
 	for i, t := range tokens {
 		switch t.Type {
 		case token.SequenceStartType, token.MappingStartType:
 			brackets++
 		case token.SequenceEndType, token.MappingEndType:
 			brackets = max(0, brackets-1)
+		default:
 		}
 		key := i+1 < len(tokens) && tokens[i+1].Type == token.MappingValueType
-		if brackets == 0 && (key || t.Type == token.SequenceEntryType || t.Type == token.MappingValueType || t.Type == token.MappingKeyType) {
-			for len(columns) > 0 && columns[len(columns)-1] >= t.Position.Column {
-				columns = columns[:len(columns)-1]
-			}
-			columns = append(columns, t.Position.Column)
+		if brackets == 0 && (key || t.Type == token.SequenceEntryType) {
+			columns = enter(columns, t.Position.Column)
 		}
-		if brackets+len(columns) > 4*maxDepth {
-			return t.Position.Line
+		switch {
+		case brackets+len(columns) > 4*maxDepth:
+			return tooMuch{t.Position.Line, fmt.Sprintf("nested deeper than %d", maxDepth)}
+		case len(columns) > 0 && columns[len(columns)-1].beside > maxBeside:
+			return tooMuch{t.Position.Line, fmt.Sprintf("more than %d keys or items beside each other", maxBeside)}
 		}
 	}
-	return 0
+	return nil
+}
+
+// column counts what stands beside each other in a column.
+type column struct{ number, beside int }
+
+// enter leaves the columns that are further right and counts one more in its own.
+func enter(columns []column, number int) []column {
+	for len(columns) > 0 && columns[len(columns)-1].number > number {
+		columns = columns[:len(columns)-1]
+	}
+	if len(columns) == 0 || columns[len(columns)-1].number < number {
+		return append(columns, column{number, 1})
+	}
+	columns[len(columns)-1].beside++
+	return columns
 }
 
 func syntaxLine(err error) int {
-	var much tooMuch
-	if errors.As(err, &much) {
+	if much, ok := errors.AsType[tooMuch](err); ok {
 		return much.line
 	}
-	var syntax yaml.Error
-	if errors.As(err, &syntax) && syntax.GetToken() != nil && syntax.GetToken().Position != nil {
+	if syntax, ok := errors.AsType[yaml.Error](err); ok && syntax.GetToken() != nil && syntax.GetToken().Position != nil {
 		return syntax.GetToken().Position.Line
 	}
 	return 0
@@ -168,8 +178,7 @@ func syntaxLine(err error) int {
 
 // syntaxMessage is the parser's sentence without its excerpt of the file.
 func syntaxMessage(err error) string {
-	var syntax yaml.Error
-	if errors.As(err, &syntax) {
+	if syntax, ok := errors.AsType[yaml.Error](err); ok {
 		return syntax.GetMessage()
 	}
 	return err.Error()
