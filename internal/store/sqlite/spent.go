@@ -1,0 +1,62 @@
+package sqlite
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"gateway/internal/once"
+)
+
+// Take succeeds for the first who takes a hash. It stays taken until expires,
+// and for at least an hour after it, so that a clock set back revives nothing.
+func (s *Store) Take(ctx context.Context, hash [32]byte, expires time.Time) error {
+	return s.write.do(ctx, func(ctx context.Context, t tx) error {
+		n, err := t.exec(ctx, `INSERT INTO spent (hash, expires) VALUES (?, ?) ON CONFLICT (hash) DO NOTHING`, hash[:], micros(expires))
+		if err != nil {
+			return fmt.Errorf("sqlite: take: %w", err)
+		}
+		if n == 0 {
+			return once.ErrSpent
+		}
+		return nil
+	})
+}
+
+const (
+	keepSpent  = time.Hour // after they expired
+	sweepBatch = 2000      // rows; others write in between
+)
+
+// Sweep removes spent hashes and hand-off codes that are long past, and
+// returns how many.
+func (s *Store) Sweep(ctx context.Context, now time.Time) (int, error) {
+	before := micros(now.Add(-keepSpent))
+	spent, err := s.sweep(ctx, `DELETE FROM spent WHERE hash IN (SELECT hash FROM spent WHERE expires < ? LIMIT ?)`, before)
+	if err != nil {
+		return spent, fmt.Errorf("sqlite: sweep spent: %w", err)
+	}
+	codes, err := s.sweep(ctx, `DELETE FROM codes WHERE hash IN (SELECT hash FROM codes WHERE expires < ? LIMIT ?)`, before)
+	if err != nil {
+		return spent + codes, fmt.Errorf("sqlite: sweep codes: %w", err)
+	}
+	return spent + codes, nil
+}
+
+// sweep runs a deletion until it finds no more.
+func (s *Store) sweep(ctx context.Context, query string, before int64) (total int, err error) {
+	for {
+		var n int
+		err := s.write.do(ctx, func(ctx context.Context, t tx) (err error) {
+			n, err = t.exec(ctx, query, before, sweepBatch)
+			return err
+		})
+		if err != nil {
+			return total, err
+		}
+		total += n
+		if n < sweepBatch {
+			return total, nil
+		}
+	}
+}
