@@ -49,17 +49,17 @@ type stage struct {
 }
 
 const demoConfig = `url: http://auth.localhost:%[1]d
-listen: %[2]s
-management: %[3]s
-data: %[4]s
+listen: %[2]q
+management: %[3]q
+data: %[4]q
 providers:
-  demo: {name: Demo provider, issuer: %[5]s, client_id: gateway, client_secret: %[6]s}
+  demo: {name: Demo provider, issuer: %[5]q, client_id: gateway, client_secret: %[6]q}
 admins: {groups: [gateway-admins]}
 apps:
-  whoami: {host: whoami.localhost, upstream: %[7]s, allow: signed-in}
+  whoami: {host: whoami.localhost, upstream: %[7]q, allow: signed-in}
   wiki:
     host: wiki.test.localhost
-    upstream: %[8]s
+    upstream: %[8]q
     rules:
       - {paths: [/public/**], allow: everyone}
       - {paths: [/admin/**], allow: {groups: [gateway-admins]}}
@@ -141,7 +141,7 @@ func (s *stage) config() string {
 		management = free.Addr().String()
 		_ = free.Close()
 	}
-	return fmt.Sprintf(demoConfig, s.address.Port(), s.address, management, filepath.Join(s.folder, "data"), s.issuer(), s.secret,
+	return fmt.Sprintf(demoConfig, s.address.Port(), s.address.String(), management, filepath.Join(s.folder, "data"), s.issuer(), s.secret,
 		"http://"+s.whoami.Addr().String(), "http://"+s.wiki.Addr().String())
 }
 
