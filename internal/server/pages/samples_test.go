@@ -1,0 +1,43 @@
+package pages_test
+
+import (
+	"time"
+
+	"gateway/internal/server/pages"
+)
+
+var noon = time.Date(2026, 3, 20, 12, 31, 5, 0, time.FixedZone("CET", 3600))
+
+var providers = []pages.Origin{
+	{ID: "corp", Name: "Corp", Start: "/.gateway/start/corp?rd=%2Fhandbook%3Fa%3D1%26b%3D2"},
+	{ID: "hub", Name: "GitHub", Start: "/.gateway/start/hub?rd=%2F", Down: true},
+}
+
+// samples are the pages as they are kept in testdata/golden.
+var samples = []struct {
+	name  string
+	value any
+}{
+	{"sign-in", pages.SignIn{Origins: providers, Local: true, ReturnTo: "wiki.example.com", App: "Wiki", Portal: "https://auth.example.com"}},
+	{"sign-in-local", pages.SignIn{Local: true, Portal: "https://auth.example.com:8443"}},
+	{"sign-in-foreign", pages.SignIn{Origins: providers, Notice: "Corp did not let you in.", Portal: "https://auth.example.com"}},
+	{"sign-in-shut", pages.SignIn{}},
+	{"apps", pages.Apps{Name: "Alice Adams", Login: "alice", Apps: []pages.App{
+		{Name: "Grafana", Host: "grafana.example.com", URL: "https://grafana.example.com/"},
+		{Name: "éclair", Host: "eclair.example.org:8443", URL: "https://eclair.example.org:8443/"},
+	}}},
+	{"apps-none", pages.Apps{Login: "corp:2482"}},
+	{"sign-out", pages.SignOut{Login: "alice"}},
+	{"sign-out-nobody", pages.SignOut{}},
+	{"signed-out", pages.SignedOut{}},
+	{"signed-out-provider", pages.SignedOut{EndSession: "https://id.corp.example/logout?client_id=gateway&state=x"}},
+	{"switch", pages.Switch{Current: "alice", Next: "corp:bob", Ticket: "c2VhbGVk-_"}},
+	{"continue", pages.Continue{Target: "/.gateway/sign-in?rd=%2Fa&x=1"}},
+	{"refusal", pages.Refusal{
+		Login: "alice", Host: "grafana.example.com", Path: "/admin/users", DecisionID: "KX3PZ7Q2M5T4WJ6A",
+		Portal: "https://auth.example.com", SignedIn: true, At: noon,
+	}},
+	{"refusal-nobody", pages.Refusal{Host: "grafana.example.com", Path: "/metrics"}},
+	{"failure", pages.Failure{Status: 503, Detail: "Nobody is let in until the gateway can tell who it is.", RequestID: "T7M2KQ4X", Retry: "/handbook?a=1", At: noon}},
+	{"failure-title", pages.Failure{Status: 404, Title: "No such page"}},
+}

@@ -1,0 +1,3 @@
+// Presses the button of a page's form.
+
+document.querySelector("form button").click();
