@@ -10,6 +10,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"gateway/internal/audit"
+	"gateway/internal/canonical"
 	"gateway/internal/identity"
 	"gateway/internal/returnto"
 	"gateway/internal/secret"
@@ -105,24 +106,26 @@ func (s *Server) showSignIn(c *gin.Context, v visitor, there returnto.Address) {
 	if v.over() {
 		s.clearSession(c.Writer)
 	}
-	page := pages.SignIn{Local: s.Local != nil, App: s.appOf(there), Portal: string(s.Site.Host)}
+	page := pages.SignIn{Local: s.Local != nil, Portal: s.Site.Portal()}
+	page.App, page.ReturnTo = s.appOf(there)
 	for _, o := range s.origins(there.String()) {
 		page.Origins = append(page.Origins, pages.Origin{ID: o.Origin, Name: o.Name, Start: o.Start, Down: o.down})
 	}
 	s.page(c.Writer, http.StatusOK, page)
 }
 
-// appOf names the app host that a return address leads to, for the page.
-func (s *Server) appOf(there returnto.Address) string {
+// appOf names the app that a return address leads to, and its host, for the page.
+func (s *Server) appOf(there returnto.Address) (app, host string) {
 	u, err := url.Parse(there.String())
 	if err != nil || u.Path != "/.gateway/authorize" {
-		return ""
+		return "", ""
 	}
 	req, err := s.openRequest(u.Query().Get("req"))
 	if err != nil {
-		return ""
+		return "", ""
 	}
-	return req.Host
+	app, _ = s.Policy.Load().App(canonical.Host(req.Host))
+	return app, req.Host
 }
 
 // origin is a door as connect's answer and the chooser show it.
