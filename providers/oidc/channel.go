@@ -23,16 +23,17 @@ const (
 var errUnsound = errors.New("unsound answer")
 
 // channel is the way to the provider's own endpoints. Each answer ends within
-// the timeout and within maxBody, is not compressed, and is no redirect: the
-// request carries the code and our secret. A success must be a sound JSON
-// object. At most maxConcurrent requests are under way, and none is repeated.
+// the timeout and within maxBody and is not compressed; a success must be a
+// sound JSON object. At most maxConcurrent requests are under way, and none is
+// repeated.
 type channel struct {
 	base    http.RoundTripper
 	timeout time.Duration
 	slots   chan struct{}
 }
 
-// newClient returns the client whose every request goes through a channel.
+// newClient returns the client whose every request goes through a channel. It
+// follows no redirect: a request carries the code and our secret.
 func newClient(c Config, d *dialer) *http.Client {
 	base := c.Transport
 	if base == nil {
@@ -71,9 +72,6 @@ func (c *channel) RoundTrip(r *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	defer resp.Body.Close()
-	if resp.StatusCode >= 300 && resp.StatusCode < 400 {
-		return nil, fmt.Errorf("%w: status %d, redirects are not followed", errUnsound, resp.StatusCode)
-	}
 	body, err := io.ReadAll(io.LimitReader(resp.Body, maxBody+1))
 	if err != nil {
 		return nil, fmt.Errorf("read answer: %w", err)

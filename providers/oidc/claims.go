@@ -106,7 +106,7 @@ func (p *Provider) checkAudience(t token, want expected) error {
 			return errors.New("typ is not that of an access token")
 		}
 		if !slices.ContainsFunc(aud, p.takes) {
-			return errors.New("aud is none of token_audiences")
+			return errors.New("aud is neither our client nor one of token_audiences")
 		}
 		return nil
 	}

@@ -21,9 +21,9 @@ var errAddress = errors.New("address not allowed")
 const perAddress = 3 * time.Second
 
 // dialer connects to the provider. What its discovery document names is the
-// provider's word, so it decides by the address that is really dialled: a
-// provider on a public address may use public addresses only, one on a private
-// or loopback address nothing but its issuer's own host and port.
+// provider's word, so beyond the issuer's own host and port it connects to
+// public addresses only, and judges the address that is really dialled. Whether
+// the issuer itself is public it remembers for checkEndpoint.
 type dialer struct {
 	issuer  *url.URL
 	lookup  func(ctx context.Context, host string) ([]netip.Addr, error)
@@ -101,7 +101,7 @@ func (d *dialer) allowed(ip netip.Addr, own bool) bool {
 	if own {
 		return ip.Zone() == "" && !ip.IsUnspecified() && !ip.IsMulticast() && !ip.IsLinkLocalUnicast()
 	}
-	return !d.private.Load() && public(ip)
+	return public(ip)
 }
 
 // special are the networks that are not public though netip calls them global

@@ -63,7 +63,7 @@ func (p *Provider) VerifyToken(ctx context.Context, handed secret.Text, nonce st
 		return providers.Assertion{}, fmt.Errorf("%w: %w", providers.ErrRefused, err)
 	}
 	want := expected{nonce: nonce, oldest: maxWaiting}
-	if aud, ok := t.claims.texts("aud", false); ok && !slices.Contains(aud, p.c.ClientID) && slices.ContainsFunc(aud, p.takes) {
+	if aud, _ := t.claims.texts("aud", false); !slices.Contains(aud, p.c.ClientID) {
 		want, nonce = expected{resource: true}, ""
 	}
 	if err := p.verify(ctx, m, raw, t, want); err != nil {

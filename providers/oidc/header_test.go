@@ -40,12 +40,14 @@ func TestHeader(t *testing.T) {
 		{"same key, other padding", "alg", "PS256", providers.ErrRefused},
 		{"unknown alg", "alg", "RS1", providers.ErrRefused},
 		{"crit", "crit", []string{"exp"}, providers.ErrRefused},
+		{"crit of nothing", "crit", []string{}, providers.ErrRefused},
 		{"b64", "b64", false, providers.ErrRefused},
+		{"b64 as it is", "b64", true, providers.ErrRefused},
 		{"zip", "zip", "DEF", providers.ErrRefused},
 		{"its own key", "jwk", own.JWK(), providers.ErrRefused},
 		{"address of a key", "jku", evil.URL, providers.ErrRefused},
 		{"address of a certificate", "x5u", evil.URL, providers.ErrRefused},
-		{"certificate", "x5c", []string{"AAAA"}, providers.ErrRefused},
+		{"certificate", "x5c", []string{certificate(t)}, providers.ErrRefused},
 		{"thumbprint is harmless", "x5t", "AAAA", nil},
 		{"typ absent", "typ", del{}, nil},
 		{"typ in lower case", "typ", "jwt", nil},
@@ -208,4 +210,12 @@ func flip(raw string, i int) string {
 		c = 'B'
 	}
 	return raw[:i] + string(c) + raw[i+1:]
+}
+
+// certificate returns what anybody can sign for themselves.
+func certificate(t *testing.T) string {
+	t.Helper()
+	server := httptest.NewTLSServer(nil)
+	defer server.Close()
+	return base64.StdEncoding.EncodeToString(server.Certificate().Raw)
 }

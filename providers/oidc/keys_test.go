@@ -8,6 +8,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"maps"
 	"math/big"
 	"net/http"
 	"sync"
@@ -37,7 +38,8 @@ func TestBadKeysAreIgnored(t *testing.T) {
 		}
 		return base
 	}
-	rsaKey := func() map[string]any { return newKey(t, "RS256").JWK() }
+	other := newRSA(t)
+	rsaKey := func() map[string]any { return maps.Clone(other) }
 	ecKey := func() map[string]any { return newKey(t, "ES256").JWK() }
 	for name, bad := range map[string]any{
 		"no object":         "key",
@@ -50,7 +52,7 @@ func TestBadKeysAreIgnored(t *testing.T) {
 		"e even":            with(rsaKey(), map[string]any{"e": "AQAA"}),
 		"e huge":            with(rsaKey(), map[string]any{"e": b64int(new(big.Int).Lsh(big.NewInt(1), 80))}),
 		"no modulus":        with(rsaKey(), map[string]any{"n": ""}),
-		"huge modulus":      with(rsaKey(), map[string]any{"n": b64int(new(big.Int).Lsh(big.NewInt(1), 16000))}),
+		"huge modulus":      with(rsaKey(), map[string]any{"n": b64int(new(big.Int).Sub(new(big.Int).Lsh(big.NewInt(1), 8200), big.NewInt(1)))}),
 		"off the curve":     with(ecKey(), map[string]any{"x": b64int(big.NewInt(1)), "y": b64int(big.NewInt(1))}),
 		"other curve":       map[string]any{"kty": "EC", "crv": "P-384", "x": b64int(p384.X), "y": b64int(p384.Y)}, //nolint:staticcheck // coordinates are what a JWK holds
 		"unknown curve":     with(ecKey(), map[string]any{"crv": "secp256k1"}),
@@ -141,11 +143,33 @@ func TestTokenWithoutKid(t *testing.T) {
 	if _, err := providertest.SignIn(t, s, p); err != nil {
 		t.Errorf("one key of its kind: %v, want nil", err)
 	}
+	s.Bend(providertest.Bend{
+		Header: func(h map[string]any) { delete(h, "kid") },
+		JWKS:   func(set map[string]any) { set["keys"] = []any{s.Key().JWK(), newKey(t, "ES256").JWK()} },
+	})
 	if err := s.Rotate("ES256", true); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := providertest.SignIn(t, s, p); !errors.Is(err, providers.ErrRefused) {
 		t.Errorf("two keys of its kind: %v, want ErrRefused", err)
+	}
+}
+
+// A key serves the algorithm it names and no other.
+func TestAlgorithmOfKey(t *testing.T) {
+	for alg, want := range map[any]error{"PS256": nil, nil: nil, "RS256": providers.ErrRefused, "RS512": providers.ErrRefused, 1: providers.ErrRefused} {
+		s, p := offline(t)
+		if err := s.Rotate("PS256", false); err != nil {
+			t.Fatal(err)
+		}
+		s.Bend(providertest.Bend{JWKS: func(set map[string]any) {
+			jwk := s.Key().JWK()
+			jwk["alg"] = alg
+			set["keys"] = []any{jwk}
+		}})
+		if _, err := providertest.SignIn(t, s, p); !errors.Is(err, want) {
+			t.Errorf("PS256 by a key for %v: %v, want %v", alg, err, want)
+		}
 	}
 }
 
@@ -262,11 +286,27 @@ func TestKeysOutlastTheirEndpoint(t *testing.T) {
 
 func TestClockSteps(t *testing.T) {
 	s, p, c := moving(t)
-	for _, step := range []time.Duration{0, 48 * time.Hour, -48 * time.Hour, -time.Hour, 400 * 24 * time.Hour} {
+	for i, step := range []time.Duration{0, 48 * time.Hour, -48 * time.Hour, -time.Hour, 400 * 24 * time.Hour} {
 		c.pass(step)
 		if _, err := providertest.SignIn(t, s, p); err != nil {
 			t.Errorf("after a step of %s: %v, want nil", step, err)
 		}
+		if got := s.Count(providertest.Discovery); got != i+1 {
+			t.Errorf("after a step of %s: discovered %d times, want %d", step, got, i+1)
+		}
+	}
+}
+
+func TestClockThatStepsBackEndsTheRest(t *testing.T) {
+	s, p, c := moving(t)
+	s.Fail(providertest.Discovery, http.StatusBadGateway)
+	if _, err := p.AuthCodeURL(t.Context(), providertest.NewRequest()); !errors.Is(err, providers.ErrUnavailable) {
+		t.Errorf("down: %v, want ErrUnavailable", err)
+	}
+	s.Fail(providertest.Discovery, 0)
+	c.pass(-time.Hour)
+	if _, err := p.AuthCodeURL(t.Context(), providertest.NewRequest()); err != nil {
+		t.Errorf("an hour before: %v, want nil", err)
 	}
 }
 
@@ -286,7 +326,7 @@ func newRSA(t testing.TB) map[string]any {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return map[string]any{"kty": "RSA", "n": b64int(private.N), "e": b64int(big.NewInt(int64(private.E)))}
+	return map[string]any{"kty": "RSA", "alg": "RS256", "use": "sig", "n": b64int(private.N), "e": b64int(big.NewInt(int64(private.E)))}
 }
 
 func b64int(n *big.Int) string { return base64.RawURLEncoding.EncodeToString(n.Bytes()) }

@@ -78,6 +78,7 @@ func TestEmailOfUserInfo(t *testing.T) {
 		{"the word in userinfo, for the same", map[string]any{"email": "a@ex.test"}, map[string]any{"email": "a@ex.test", "email_verified": true}, "a@ex.test", true},
 		{"the word in userinfo, for another", map[string]any{"email": "a@ex.test"}, map[string]any{"email": "b@ex.test", "email_verified": true}, "a@ex.test", false},
 		{"the token's no stands", map[string]any{"email": "a@ex.test", "email_verified": false}, map[string]any{"email": "a@ex.test", "email_verified": true}, "a@ex.test", false},
+		{"what is no address stays none", map[string]any{"email": "a@b@c"}, map[string]any{"email": "a@ex.test", "email_verified": true}, "", false},
 		{"the word alone in the token", map[string]any{"email_verified": true}, map[string]any{"email": "a@ex.test"}, "a@ex.test", false},
 	} {
 		t.Run(row.name, func(t *testing.T) {
