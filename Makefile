@@ -40,7 +40,7 @@ arrows: ## check who imports whom, and the links in the documents
 	go test -count=1 ./internal/arrows
 
 e2e: ## try the built program with a real browser, providers and front proxies
-	cd e2e && go test -count=1 ./...
+	cd e2e && go test -race -count=1 ./...
 
 docs: ## generate the documents, and fail if they said something else
 	@before=$$(mktemp -d) && trap 'rm -rf "$$before"' EXIT && cp -r docs "$$before" && go generate ./... && diff -r "$$before/docs" docs
@@ -58,8 +58,9 @@ demo: ## run the demo
 fuzz: ## fuzz each target for FUZZTIME (30s)
 	@tools/fuzz.sh $(FUZZTIME)
 
-bench: ## run the benchmarks
+bench: ## run the benchmarks; the program's own are beside bare handlers
 	go test -run '^$$' -bench . -benchmem ./...
+	cd e2e && go test -run '^$$' -bench . -benchtime 300x .
 
 soak: ## run all tests SOAK (20) times in random order, to find what fails now and then
 	go test -race -shuffle on -count $(SOAK) -timeout 0 ./...

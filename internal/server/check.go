@@ -109,7 +109,7 @@ func (s *Server) refuse(w http.ResponseWriter, r *http.Request, q question, v ve
 		s.say(w, r, s.forbidden(v), nil, false)
 		return
 	}
-	refusal := pages.Refusal{Host: string(q.host), Path: string(q.target.Path), DecisionID: v.id, Portal: s.Site.Portal()}
+	refusal := pages.Refusal{At: s.now().UTC(), Host: string(q.host), Path: string(q.target.Path), DecisionID: v.id, Portal: s.Site.Portal()}
 	if v.who != nil {
 		refusal.Login, refusal.SignedIn = v.who.Login, true
 	}
