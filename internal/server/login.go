@@ -1,6 +1,7 @@
 package server
 
 import (
+	"crypto/rand"
 	"errors"
 	"io"
 	"net/http"
@@ -213,11 +214,8 @@ func (s *Server) openToken(c *gin.Context, e entry, app string) (loginOk, error)
 		return loginOk{}, err
 	}
 	if app != "" {
-		v := s.person(ctx, session)
-		q := question{method: http.MethodGet, host: host, target: canonical.Target{Path: "/", Raw: "/"}, client: s.client(c.Request)}
-		d := s.Policy.Load().Decide(policy.Request{Method: q.method, Host: host, Path: q.target.Path, Client: q.client, Who: v.who})
-		if d.Effect != policy.Allow {
-			return loginOk{}, errors.Join(errForbidden, s.Sessions.Revoke(ctx, session.ID))
+		if err := s.mayEnter(c, session, host); err != nil {
+			return loginOk{}, errors.Join(err, s.Sessions.Revoke(ctx, session.ID))
 		}
 		if session, token, err = s.Sessions.IssueChild(ctx, session.ID, s.Site.Origin(host)); err != nil {
 			return loginOk{}, err
@@ -226,6 +224,21 @@ func (s *Server) openToken(c *gin.Context, e entry, app string) (loginOk, error)
 	answer := s.loginOk(c, session)
 	answer.Token = token.Reveal()
 	return answer, nil
+}
+
+// mayEnter asks the policy whether the person of a new session may open the
+// app's root.
+func (s *Server) mayEnter(c *gin.Context, session sessions.Session, host canonical.Host) error {
+	ctx := c.Request.Context()
+	v := verdict{visitor: s.person(ctx, session)}
+	q := question{method: http.MethodGet, host: host, target: canonical.Target{Path: "/", Raw: "/"}, client: s.client(c.Request)}
+	v.decision = s.Policy.Load().Decide(policy.Request{Method: q.method, Host: host, Path: q.target.Path, Client: q.client, Who: v.who})
+	if v.allowed() {
+		return nil
+	}
+	v.id = rand.Text()
+	s.auditRefusal(ctx, q, v)
+	return decisionError{errForbidden, v.id}
 }
 
 // audienceOf finds the host that an app's name, host or origin stands for.

@@ -61,6 +61,9 @@ func describe(h http.Header, err error) problem {
 	if c, ok := errors.AsType[challengeError](err); ok {
 		p.ChallengeID = c.id
 	}
+	if d, ok := errors.AsType[decisionError](err); ok {
+		p.DecisionID = d.id
+	}
 	if f, ok := errors.AsType[flowError](err); ok {
 		p.retry = f.retry
 	}
@@ -96,7 +99,7 @@ func (s *Server) say(w http.ResponseWriter, r *http.Request, p problem, cause er
 	s.log().Log(r.Context(), level, "answered with an error", slog.Int("status", p.Status), slog.String("error", p.Error),
 		slog.String("cause", text(cause)), slog.String("request_id", p.RequestID), slog.String("path", clipped(r.URL.Path)))
 	if page {
-		s.page(w, p.Status, pages.Failure{Status: p.Status, Title: p.Title, Detail: p.Detail, RequestID: p.RequestID, Retry: p.retry})
+		s.page(w, p.Status, pages.Failure{Status: p.Status, At: s.now().UTC(), Detail: p.Detail, RequestID: p.RequestID, Retry: p.retry})
 		return
 	}
 	writeJSON(w, p.Status, "application/problem+json", p)
@@ -145,6 +148,14 @@ type challengeError struct {
 }
 
 func (e challengeError) Unwrap() error { return e.error }
+
+// decisionError carries the decision_id of a refusal.
+type decisionError struct {
+	error
+	id string
+}
+
+func (e decisionError) Unwrap() error { return e.error }
 
 // flowError carries where a person begins again.
 type flowError struct {
