@@ -22,11 +22,9 @@ type Table struct {
 	Slots int    // 0 means DefaultSlots; lasts like the key
 	Now   func() time.Time
 
-	mu      sync.Mutex
-	slots   []slot              // nil until read
-	dirty   map[uint32]struct{} // slots that differ from the store's
-	charges uint64              // how many attempts have been charged
-	saved   uint64              // how many of them the store has
+	mu    sync.Mutex
+	slots []slot              // nil until read
+	dirty map[uint32]struct{} // slots that differ from the store's
 
 	writing chan struct{} // held by the one who writes
 }
@@ -67,11 +65,10 @@ func (t *Table) Admit(ctx context.Context, buckets ...Bucket) error {
 		return err
 	}
 	all := t.places(buckets)
-	upTo, err := t.charge(ctx, all)
-	if err != nil {
+	if err := t.charge(ctx, all); err != nil {
 		return err
 	}
-	if err := t.flush(ctx, upTo); err != nil {
+	if err := t.flush(ctx); err != nil {
 		t.drain(all, false)
 		return fmt.Errorf("throttle: save: %w", err)
 	}
@@ -87,12 +84,12 @@ func (t *Table) Forgive(buckets ...Bucket) {
 	}
 }
 
-// charge charges the buckets in memory and returns the number of the charge.
-func (t *Table) charge(ctx context.Context, all []place) (uint64, error) {
+// charge charges the buckets in memory, or none of them.
+func (t *Table) charge(ctx context.Context, all []place) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if err := t.load(ctx); err != nil {
-		return 0, fmt.Errorf("throttle: load: %w", err)
+		return fmt.Errorf("throttle: load: %w", err)
 	}
 	now := t.now()
 	var rest time.Duration
@@ -100,7 +97,7 @@ func (t *Table) charge(ctx context.Context, all []place) (uint64, error) {
 		rest = max(rest, min(t.rest(p.pair[0], now, p.Limit), t.rest(p.pair[1], now, p.Limit)))
 	}
 	if rest > 0 {
-		return 0, &Limited{rest}
+		return &Limited{rest}
 	}
 	for _, p := range all {
 		for _, i := range p.pair {
@@ -108,8 +105,7 @@ func (t *Table) charge(ctx context.Context, all []place) (uint64, error) {
 			t.dirty[i] = struct{}{}
 		}
 	}
-	t.charges++
-	return t.charges, nil
+	return nil
 }
 
 // rest returns how long a slot is still limited. A slot charged in what is now

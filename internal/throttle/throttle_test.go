@@ -148,6 +148,12 @@ func TestGuessesInADay(t *testing.T) {
 		if guesses > 120 {
 			t.Errorf("%d guesses in a day, want at most 120", guesses)
 		}
+		time.Sleep(24 * time.Hour)
+		for range 5 {
+			if wait := admit(t, table, alice); wait != 0 {
+				t.Errorf("after a day without a failure told to wait %v", wait)
+			}
+		}
 	})
 }
 
@@ -342,6 +348,29 @@ func TestCannotTell(t *testing.T) {
 	if wait := admit(t, table, alice); wait == 0 {
 		t.Error("the sixth failure is let through")
 	}
+}
+
+// What could not be saved is saved later.
+func TestSavesWhatItCouldNot(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		table, store := newTable()
+		for range 5 {
+			admit(t, table, alice)
+		}
+		table.Forgive(alice)
+		store.breaks(errors.New("disk is gone"))
+		if table.Admit(t.Context(), throttle.Account("bob")) == nil || table.Flush(t.Context()) == nil {
+			t.Fatal("saved without a disk")
+		}
+		store.breaks(nil)
+		if err := table.Flush(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		again := &throttle.Table{Store: store, Key: table.Key}
+		if wait := admit(t, again, alice); wait != 0 {
+			t.Errorf("after a restart told to wait %v, want 0", wait)
+		}
+	})
 }
 
 func TestFieldsAreChecked(t *testing.T) {
