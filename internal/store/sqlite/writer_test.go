@@ -30,8 +30,8 @@ func TestCancelledWhileTheFileIsHeld(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	outcomes := make([]error, 8)
 	var all sync.WaitGroup
-	for i := range outcomes {
-		all.Go(func() { outcomes[i] = s.Take(ctx, [32]byte{byte(i)}, start) })
+	for i := range byte(8) {
+		all.Go(func() { outcomes[i] = s.Take(ctx, [32]byte{i}, start) })
 	}
 	time.Sleep(100 * time.Millisecond) // so that one has begun; the test holds without
 	cancel()
@@ -41,8 +41,8 @@ func TestCancelledWhileTheFileIsHeld(t *testing.T) {
 	}
 	all.Wait()
 
-	for i, got := range outcomes {
-		again := s.Take(t.Context(), [32]byte{byte(i)}, start)
+	for i := range byte(8) {
+		got, again := outcomes[i], s.Take(t.Context(), [32]byte{i}, start)
 		switch {
 		case got == nil && !errors.Is(again, once.ErrSpent):
 			t.Errorf("write %d: nil, but it was not written: %v", i, again)
