@@ -56,7 +56,7 @@ func (a answer) location() string { return a.header.Get("Location") }
 func (a answer) wants(status int) answer {
 	a.Helper()
 	if a.status != status {
-		a.Fatalf("%s: status %d, want %d: %s", a.asked, a.status, status, a.body)
+		a.Fatalf("%s: status %d, want %d: %.300s", a.asked, a.status, status, a.body)
 	}
 	return a
 }
@@ -65,7 +65,7 @@ func (a answer) wants(status int) answer {
 func (a answer) refuses(story string, status int, word string) {
 	a.Helper()
 	if a.status != status || a.field("error") != word {
-		a.Errorf("%s: %s: status %d, error %q, want %d %s: %s", story, a.asked, a.status, a.field("error"), status, word, a.body)
+		a.Errorf("%s: %s: status %d, error %q, want %d %s: %.300s", story, a.asked, a.status, a.field("error"), status, word, a.body)
 		return
 	}
 	if got := a.header.Get("Content-Type"); got != "application/problem+json" {

@@ -5,6 +5,7 @@ import (
 	"io"
 	"mime"
 	"net/http"
+	"strings"
 
 	"github.com/gin-gonic/gin"
 
@@ -78,16 +79,14 @@ func (s *Server) whoAmI(c *gin.Context, audience string) (done bool, err error) 
 		return false, err
 	}
 	session, err := s.Sessions.Peek(c.Request.Context(), cred.token, audience)
-	if err != nil {
-		s.clearSession(c.Writer)
-		return false, err
+	v := visitor{err: err}
+	if err == nil {
+		v = s.person(c.Request.Context(), session)
 	}
-	v := s.person(c.Request.Context(), session)
-	switch {
-	case v.over():
+	if v.over() {
 		s.clearSession(c.Writer)
-		return false, v.err
-	case v.who == nil:
+	}
+	if v.err != nil {
 		return false, v.err
 	}
 	writeJSON(c.Writer, http.StatusOK, "application/json", authOk{Login: v.who.Login, UserID: v.who.UserID, UserInfo: infoOf(v)})
@@ -179,7 +178,7 @@ func readJSON(r *http.Request, into any) error {
 		return errMediaType
 	}
 	kind, params, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
-	if err != nil || kind != "application/json" || (params["charset"] != "" && params["charset"] != "utf-8") {
+	if err != nil || kind != "application/json" || (params["charset"] != "" && !strings.EqualFold(params["charset"], "utf-8")) {
 		return errMediaType
 	}
 	return strictjson.Decode(r.Body, maxBody, into)

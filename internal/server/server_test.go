@@ -360,3 +360,6 @@ func both(t *testing.T, test func(t *testing.T, h *house)) {
 var _ io.Writer = (*book)(nil)
 
 func sorted(all []string) []string { return slices.Sorted(slices.Values(all)) }
+
+// uncached lets every question reach the store.
+func (h *house) uncached() { h.server.Sessions.Store = h.store }

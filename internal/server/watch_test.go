@@ -90,15 +90,15 @@ func (h *house) inspect(r *http.Request, sent string, a answer) {
 	h.Helper()
 	h.secrets(sent, a)
 	if a.status >= http.StatusInternalServerError && !h.watch.failing.Load() {
-		h.Errorf("%s: status %d: %s", a.asked, a.status, a.body)
+		h.Errorf("%s: status %d: %.300s", a.asked, a.status, a.body)
 	}
 	if a.header.Get(echoes) != "" || r.URL.Host == strings.TrimPrefix(h.corp.URL, "http://") || ofNetHTTP(a) {
 		return
 	}
 	h.inspectHeader(r, a)
 	for _, word := range []string{".go:", "goroutine", "sqlite", "SQL logic", "database is", "constraint", "/tmp/", "127.0.0.1:", "panic"} {
-		if strings.Contains(a.body, word) {
-			h.Errorf("%s: the answer says %q: %s", a.asked, word, a.body)
+		if strings.Contains(strings.ReplaceAll(a.body, h.corp.URL, ""), word) {
+			h.Errorf("%s: the answer says %q: %.600s", a.asked, word, a.body)
 		}
 	}
 	if kind := a.header.Get("Content-Type"); a.status >= 400 && kind == "application/problem+json" {
