@@ -48,18 +48,15 @@ func (s *Server) login(c *gin.Context) error {
 	} else if err != nil {
 		return err
 	}
-	want, err := wantOf(c.Request, req.Want)
+	g, err := s.goal(c, req)
 	if err != nil {
 		return err
 	}
-	if req.App != "" && want != localauth.WantToken {
-		return explain(errBad, `"app" goes with "want":"token".`)
-	}
-	e, serverFinal, err := s.enter(c, req, want)
+	e, serverFinal, err := s.enter(c, req, g)
 	if err != nil {
 		return err
 	}
-	answer, err := s.open(c, e, want, req.App)
+	answer, err := s.open(c, e, g)
 	if err != nil {
 		return err
 	}
@@ -68,36 +65,66 @@ func (s *Server) login(c *gin.Context) error {
 	return nil
 }
 
+// goal is what a sign-in is to give, and to whom: known before any proof is
+// looked at, so that a bad request spends nothing.
+type goal struct {
+	want   localauth.Want
+	app    canonical.Host // the token's audience; empty: the portal
+	before visitor        // who is signed in on this browser
+}
+
+func (s *Server) goal(c *gin.Context, req loginRequest) (g goal, err error) {
+	if g.want, err = wantOf(c.Request, req.Want); err != nil {
+		return goal{}, err
+	}
+	if g.want == localauth.WantToken {
+		if req.App != "" {
+			g.app, err = s.audienceOf(req.App)
+		}
+		return g, err
+	}
+	if req.App != "" {
+		return goal{}, explain(errBad, `"app" goes with "want":"token".`)
+	}
+	g.before, err = s.portalVisitor(c.Request)
+	return g, err
+}
+
+// changesUser reports whether somebody else than this user is signed in.
+func (g goal) changesUser(userID string) bool {
+	return g.before.who != nil && g.before.who.UserID != userID
+}
+
 // enter leads through the door that the request names.
-func (s *Server) enter(c *gin.Context, req loginRequest, want localauth.Want) (entry, string, error) {
+func (s *Server) enter(c *gin.Context, req loginRequest, g goal) (entry, string, error) {
 	local := req.User != "" || req.ChallengeReply != ""
 	foreign := req.AuthOrigin != "" || req.Token != ""
 	switch {
 	case local == foreign:
 		return entry{}, "", explain(errBad, "Send user, challenge_id and challenge_reply, or auth_origin and token.")
 	case foreign:
-		e, err := s.enterForeign(c, req, want)
+		e, err := s.enterForeign(c, req, g.want)
 		return e, "", err
 	case req.User == "" || req.ChallengeID == "" || req.ChallengeReply == "":
 		return entry{}, "", explain(errBad, "user, challenge_id and challenge_reply go together.")
 	}
-	return s.enterLocal(c, req, want)
+	return s.enterLocal(c, req, g)
 }
 
-func (s *Server) enterLocal(c *gin.Context, req loginRequest, want localauth.Want) (entry, string, error) {
+func (s *Server) enterLocal(c *gin.Context, req loginRequest, g goal) (entry, string, error) {
 	if s.Local == nil {
 		return entry{}, "", explain(providers.ErrUnknownOrigin, "Signing in by password is switched off here.")
 	}
 	ctx := c.Request.Context()
-	browser, err := s.present(c.Request, want)
+	browser, err := s.present(c.Request, g.want)
 	if err != nil {
 		return entry{}, "", err
 	}
-	if browser == "" && want == localauth.WantCookie {
+	if browser == "" && g.want == localauth.WantCookie {
 		return entry{}, "", challengeError{localauth.ErrNoChallenge, bounded(req.ChallengeID)}
 	}
 	reply := localauth.Reply{Username: req.User, ChallengeID: req.ChallengeID, ClientFinal: req.ChallengeReply}
-	pending, err := s.Local.Open(browser, reply, want)
+	pending, err := s.Local.Open(browser, reply, g.want)
 	if err != nil {
 		return entry{}, "", challengeError{err, bounded(req.ChallengeID)}
 	}
@@ -114,12 +141,15 @@ func (s *Server) enterLocal(c *gin.Context, req loginRequest, want localauth.Wan
 		return entry{}, "", err
 	}
 	s.Throttle.Forgive(buckets...)
-	user, err := s.Register.User(ctx, outcome.UserID)
-	if err != nil {
-		return entry{}, "", err
+	if g.changesUser(outcome.UserID) {
+		return entry{}, "", errSignedIn
 	}
-	if user.Status != identity.Active {
+	user, err := s.resolve(c, outcome.Identity)
+	switch {
+	case errors.Is(err, accounts.ErrDisabled), errors.Is(err, accounts.ErrNotRegistered): // since a moment ago
 		return entry{}, "", localauth.ErrBadCredentials
+	case err != nil:
+		return entry{}, "", err
 	}
 	return entry{user: user, identity: outcome.Identity, factor: "pwd"}, outcome.ServerFinal, nil
 }
@@ -146,6 +176,9 @@ func (s *Server) enterForeign(c *gin.Context, req loginRequest, want localauth.W
 	assertion, err := s.Foreign.FinishToken(ctx, req.AuthOrigin, browser, req.ChallengeID, secret.New(req.Token))
 	if err != nil {
 		s.auditFailedSignIn(c, req.AuthOrigin, "", err)
+		if errors.Is(err, providers.ErrNoRequest) {
+			return entry{}, challengeError{err, bounded(req.ChallengeID)}
+		}
 		return entry{}, err
 	}
 	s.Throttle.Forgive(sources...)
@@ -175,23 +208,19 @@ func (s *Server) present(r *http.Request, want localauth.Want) (string, error) {
 }
 
 // open issues the session and answers with it: as a cookie, or as a token.
-func (s *Server) open(c *gin.Context, e entry, want localauth.Want, app string) (loginOk, error) {
+func (s *Server) open(c *gin.Context, e entry, g goal) (loginOk, error) {
 	ctx := c.Request.Context()
-	if want == localauth.WantToken {
-		return s.openToken(c, e, app)
+	if g.want == localauth.WantToken {
+		return s.openToken(c, e, g.app)
 	}
-	before, err := s.portalVisitor(c.Request)
-	if err != nil {
-		return loginOk{}, err
-	}
-	if before.who != nil && before.who.UserID != e.user.ID {
+	if g.changesUser(e.user.ID) {
 		return loginOk{}, errSignedIn
 	}
 	session, token, err := s.openSession(ctx, c.Request, e, s.Site.Portal())
 	if err != nil {
 		return loginOk{}, err
 	}
-	if err := s.endPrevious(ctx, before); err != nil {
+	if err := s.endPrevious(ctx, g.before); err != nil {
 		return loginOk{}, err
 	}
 	s.setSession(c.Writer, token)
@@ -200,20 +229,13 @@ func (s *Server) open(c *gin.Context, e entry, want localauth.Want, app string) 
 
 // openToken issues a session whose token goes to a program, for the portal or,
 // if the policy lets the person in, for an app.
-func (s *Server) openToken(c *gin.Context, e entry, app string) (loginOk, error) {
-	ctx, audience := c.Request.Context(), s.Site.Portal()
-	var host canonical.Host
-	if app != "" {
-		var err error
-		if host, err = s.audienceOf(app); err != nil {
-			return loginOk{}, err
-		}
-	}
-	session, token, err := s.openSession(ctx, c.Request, e, audience)
+func (s *Server) openToken(c *gin.Context, e entry, host canonical.Host) (loginOk, error) {
+	ctx := c.Request.Context()
+	session, token, err := s.openSession(ctx, c.Request, e, s.Site.Portal())
 	if err != nil {
 		return loginOk{}, err
 	}
-	if app != "" {
+	if host != "" {
 		if err := s.mayEnter(c, session, host); err != nil {
 			return loginOk{}, errors.Join(err, s.Sessions.Revoke(ctx, session.ID))
 		}
