@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"time"
+	"unique"
 )
 
 // Cached returns store with the sessions it returned last, about limit of them
@@ -27,7 +28,7 @@ type cached struct {
 }
 
 func (c *cached) Session(ctx context.Context, id string) (Session, error) {
-	if s, ok := c.held.get(id); ok && c.stands(s) {
+	if s, root := c.lineage(id); root != nil {
 		return *s, nil
 	}
 	epoch := c.held.epoch(id)
@@ -39,17 +40,23 @@ func (c *cached) Session(ctx context.Context, id string) (Session, error) {
 	return s, nil
 }
 
-func (c *cached) stands(s *Session) bool {
-	if s.Parent == "" {
-		return true
+// lineage returns a held session and its held root, which may be itself, or
+// nil for both.
+func (c *cached) lineage(id string) (s, root *Session) {
+	s, ok := c.held.get(id)
+	if !ok || s.Parent == "" {
+		return s, s
 	}
-	_, ok := c.held.get(s.Parent)
-	return ok
+	if root, ok = c.held.get(s.Parent); !ok {
+		return nil, nil
+	}
+	return s, root
 }
 
 // hold keeps s unless it was written to since epoch.
 func (c *cached) hold(epoch uint64, s Session) {
 	s.Groups, s.AMR = slices.Clone(s.Groups), slices.Clone(s.AMR)
+	s.Audience = unique.Make(s.Audience).Value() // shared with all others and with the tokens
 	c.held.putSince(epoch, s.ID, &s)
 }
 

@@ -97,7 +97,7 @@ func (m *Manager) portal(ctx context.Context, id string, now time.Time) (Session
 	if s.Parent != "" || s.Audience != m.Issuer {
 		return Session{}, fmt.Errorf("%w: not of the portal", ErrNone)
 	}
-	return s, nil
+	return *s, nil
 }
 
 // Revoke ends a session with its parent and all children of that: whoever

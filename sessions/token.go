@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 	"time"
+	"unique"
 
 	"github.com/golang-jwt/jwt/v5"
 )
@@ -113,4 +114,17 @@ func (c *claims) judge(issuer, audience string, now time.Time) error {
 		return ErrExpired
 	}
 	return nil
+}
+
+// compact returns the claims as they are remembered: what many tokens share is
+// kept once, the rest side by side.
+func (c *claims) compact() *claims {
+	own := c.SessionID + c.Subject
+	return &claims{
+		registered: registered{
+			Issuer: unique.Make(c.Issuer).Value(), Audience: unique.Make(c.Audience).Value(), Subject: own[len(c.SessionID):],
+			IssuedAt: c.IssuedAt, Expires: c.Expires,
+		},
+		SessionID: own[:len(c.SessionID)],
+	}
 }

@@ -28,7 +28,10 @@ func (m *Manager) Verify(ctx context.Context, token secret.Text, audience string
 // Peek is Verify that does not count as use.
 func (m *Manager) Peek(ctx context.Context, token secret.Text, audience string) (Session, error) {
 	s, _, err := m.find(ctx, token, audience, m.now())
-	return s, err
+	if err != nil {
+		return Session{}, err
+	}
+	return *s, nil
 }
 
 // Use returns the live session of an ID and counts as its use: for streams
@@ -43,21 +46,21 @@ func (m *Manager) Use(ctx context.Context, id string) (Session, error) {
 	return m.use(ctx, s, seen, now)
 }
 
-// find returns the live session that a token names, and when it was last used
-// as far as is written down everywhere.
-func (m *Manager) find(ctx context.Context, token secret.Text, audience string, now time.Time) (Session, time.Time, error) {
+// find returns the live session that a token names, read only, and when it
+// was last used as far as is written down everywhere.
+func (m *Manager) find(ctx context.Context, token secret.Text, audience string, now time.Time) (*Session, time.Time, error) {
 	c, err := m.claims(token, audience, now)
 	if c == nil {
-		return Session{}, time.Time{}, err
+		return nil, time.Time{}, err
 	}
 	s, seen, liveErr := m.live(ctx, c.SessionID, now) // also of an expired token: what is over is removed
 	switch {
 	case err != nil:
-		return Session{}, time.Time{}, err
+		return nil, time.Time{}, err
 	case liveErr != nil:
-		return Session{}, time.Time{}, liveErr
+		return nil, time.Time{}, liveErr
 	case s.Audience != c.Audience || s.UserID != c.Subject:
-		return Session{}, time.Time{}, fmt.Errorf("%w: the record is of somebody else", ErrNone)
+		return nil, time.Time{}, fmt.Errorf("%w: the record is of somebody else", ErrNone)
 	}
 	return s, seen, nil
 }
@@ -81,40 +84,54 @@ func (m *Manager) claims(token secret.Text, audience string, now time.Time) (*cl
 	err := c.judge(m.Issuer, audience, now)
 	switch {
 	case err == nil && !hit:
-		known.put(sum, c)
+		known.put(sum, c.compact())
 	case errors.Is(err, ErrMalformed):
 		return nil, err
 	}
 	return c, err
 }
 
-// live returns the session of that ID if it and its parent are within their
-// limits, and the earlier of their last uses. What is past its limits is
-// removed, so that no clock set back revives it.
-func (m *Manager) live(ctx context.Context, id string, now time.Time) (Session, time.Time, error) {
+// live returns the session of that ID, read only, if it and its parent are
+// within their limits, and the earlier of their last uses. What is past its
+// limits is removed, so that no clock set back revives it.
+func (m *Manager) live(ctx context.Context, id string, now time.Time) (*Session, time.Time, error) {
 	if id == "" {
-		return Session{}, time.Time{}, ErrNone
+		return nil, time.Time{}, ErrNone
 	}
-	s, err := m.Store.Session(ctx, id)
-	if err != nil {
-		return Session{}, time.Time{}, fmt.Errorf("read session: %w", err)
-	}
-	root := s
-	if s.Parent != "" {
-		if root, err = m.Store.Session(ctx, s.Parent); err != nil {
-			return Session{}, time.Time{}, fmt.Errorf("read parent of session: %w", err)
-		}
-	}
+	s, root, err := m.lineage(ctx, id)
 	switch {
+	case err != nil:
+		return nil, time.Time{}, err
 	case s.ID != id || root.ID != s.root() || root.Parent != "" || root.UserID != s.UserID:
-		return Session{}, time.Time{}, fmt.Errorf("%w: records disagree", ErrNone)
-	case m.over(&s, &root, now):
+		return nil, time.Time{}, fmt.Errorf("%w: records disagree", ErrNone)
+	case m.over(s, root, now):
 		m.bury(ctx, root.ID)
-		return Session{}, time.Time{}, ErrExpired
+		return nil, time.Time{}, ErrExpired
 	case root.Seen.Before(s.Seen):
 		return s, root.Seen, nil
 	}
 	return s, s.Seen, nil
+}
+
+// lineage returns a session and its root, which may be itself; both are read only.
+func (m *Manager) lineage(ctx context.Context, id string) (s, root *Session, err error) {
+	if c, ok := m.Store.(*cached); ok {
+		if s, root := c.lineage(id); root != nil {
+			return s, root, nil
+		}
+	}
+	found, err := m.Store.Session(ctx, id)
+	if err != nil {
+		return nil, nil, fmt.Errorf("read session: %w", err)
+	}
+	if found.Parent == "" {
+		return &found, &found, nil
+	}
+	parent, err := m.Store.Session(ctx, found.Parent)
+	if err != nil {
+		return nil, nil, fmt.Errorf("read parent of session: %w", err)
+	}
+	return &found, &parent, nil
 }
 
 // over reports whether a session is past its limits: its own absolute one and
@@ -126,19 +143,20 @@ func (m *Manager) over(s, root *Session, now time.Time) bool {
 // use writes down that s is used now, if what is written is old or, the clock
 // having been set back, of the future. Of many at a time one writes. Only an
 // ErrNone changes the answer: the session has just ended.
-func (m *Manager) use(ctx context.Context, s Session, seen, now time.Time) (Session, error) {
+func (m *Manager) use(ctx context.Context, s *Session, seen, now time.Time) (Session, error) {
 	if now.Sub(seen).Abs() < m.touchEvery() {
-		return s, nil
+		return *s, nil
 	}
 	if _, busy := m.touching.LoadOrStore(s.ID, nil); busy {
-		return s, nil
+		return *s, nil
 	}
 	defer m.touching.Delete(s.ID)
 	ctx, cancel := lasting(ctx)
 	defer cancel()
-	if _, seen, err := m.live(ctx, s.ID, now); err == nil && now.Sub(seen).Abs() < m.touchEvery() {
-		return s, nil // somebody was faster
+	if s, seen, err := m.live(ctx, s.ID, now); err == nil && now.Sub(seen).Abs() < m.touchEvery() {
+		return *s, nil // somebody was faster
 	}
+	used := *s
 	err := m.Store.TouchSession(ctx, s.ID, now)
 	switch {
 	case errors.Is(err, ErrNone):
@@ -146,9 +164,9 @@ func (m *Manager) use(ctx context.Context, s Session, seen, now time.Time) (Sess
 	case err != nil:
 		m.report(fmt.Errorf("write last use: %w", err))
 	default:
-		s.Seen = now
+		used.Seen = now
 	}
-	return s, nil
+	return used, nil
 }
 
 // bury removes a session past its limits.
