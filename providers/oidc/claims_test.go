@@ -119,23 +119,45 @@ func deep(levels int) any {
 	return v
 }
 
-// encoding/json, and so go-oidc, takes "AUD" for "aud" and the last of both.
-func TestNamesInAnotherCase(t *testing.T) {
-	s, p := offline(t)
-	for name, claims := range map[string]string{
-		"iss": `"iss":"https://evil.example","ISS":"` + s.URL + `","aud":"gateway","sub":"x","iat":1795348800,"exp":1795348860`,
-		"aud": `"iss":"` + s.URL + `","aud":"other","AUD":"gateway","sub":"x","iat":1795348800,"exp":1795348860`,
-		"exp": `"iss":"` + s.URL + `","aud":"gateway","sub":"x","iat":1795348700,"exp":1795348799,"EXP":1795348860`,
-		"sub": `"iss":"` + s.URL + `","aud":"gateway","SUB":"x","iat":1795348800,"exp":1795348860`,
+// encoding/json, and so go-oidc, takes "AUD" for "aud" and the last of both,
+// and reads past what is no UTF-8.
+func TestWhatOthersReadAnotherWay(t *testing.T) {
+	for _, row := range []struct {
+		claim string
+		value any
+		tail  string // behind the other claims
+		want  error
+	}{
+		{"x", 1, `,"y":1`, nil},
+		{"iss", "https://evil.example", `,"ISS":"http://127.0.0.1:1"`, providers.ErrRefused},
+		{"aud", "other", `,"AUD":"gateway"`, providers.ErrRefused},
+		{"exp", at(-1), `,"EXP":1795348860`, providers.ErrRefused},
+		{"sub", nil, `,"SUB":"x"`, providers.ErrRefused},
+		{"nonce", "another", `,"x":{"nonce":"n"}`, providers.ErrRefused},
+		{"x", 1, ",\"name\":\"\xff\"", providers.ErrRefused},
+		{"x", 1, `,"x":1`, providers.ErrRefused},
+		{"x", 1, `,"y":{"a":[{"b":1,"b":1}]}`, providers.ErrRefused},
+		{"x", 1, `}{"y":1`, providers.ErrRefused},
 	} {
-		input := b64(`{"alg":"RS256","kid":"`+s.Key().ID+`"}`) + "." + b64(`{"nonce":"n",`+claims+`}`)
-		signature, err := s.Key().Sign(input)
-		if err != nil {
-			t.Fatal(err)
-		}
-		raw := input + "." + base64.RawURLEncoding.EncodeToString(signature)
-		if _, err := p.VerifyToken(t.Context(), secret.New(raw), "n"); !errors.Is(err, providers.ErrRefused) {
-			t.Errorf("%s: %v, want ErrRefused", name, err)
+		s, p := offline(t)
+		s.Bend(providertest.Bend{
+			Claims: func(c map[string]any) { c[row.claim] = row.value },
+			IDToken: func(raw string) string {
+				parts := strings.Split(raw, ".")
+				claims, err := base64.RawURLEncoding.DecodeString(parts[1])
+				if err != nil {
+					return ""
+				}
+				input := parts[0] + "." + b64(strings.TrimSuffix(string(claims), "}")+row.tail+"}")
+				signature, err := s.Key().Sign(input)
+				if err != nil {
+					return ""
+				}
+				return input + "." + base64.RawURLEncoding.EncodeToString(signature)
+			},
+		})
+		if _, err := providertest.SignIn(t, s, p); !errors.Is(err, row.want) {
+			t.Errorf("%s %v, then %s: %v, want %v", row.claim, row.value, row.tail, err, row.want)
 		}
 	}
 }

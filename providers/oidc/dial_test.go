@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/x509"
 	"errors"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -67,7 +68,9 @@ func secure(t *testing.T) *site {
 	t.Helper()
 	s := providertest.Offline(t)
 	s.URL = "https://example.com"
-	server := httptest.NewTLSServer(s)
+	server := httptest.NewUnstartedServer(s)
+	server.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError) // clients that hang up are meant to
+	server.StartTLS()
 	t.Cleanup(server.Close)
 	roots := x509.NewCertPool()
 	roots.AddCert(server.Certificate())

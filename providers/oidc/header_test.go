@@ -125,29 +125,6 @@ func TestSpelling(t *testing.T) {
 	}
 }
 
-func TestClaimTwiceIsRefused(t *testing.T) {
-	s, p := offline(t)
-	var k providertest.Key
-	s.Bend(providertest.Bend{IDToken: func(raw string) string {
-		h, rest, _ := strings.Cut(raw, ".")
-		body, _, _ := strings.Cut(rest, ".")
-		plain, err := base64.RawURLEncoding.DecodeString(body)
-		if err != nil {
-			return ""
-		}
-		input := h + "." + b64(strings.Replace(string(plain), `{`, `{"sub":"root",`, 1))
-		signature, err := k.Sign(input)
-		if err != nil {
-			return ""
-		}
-		return input + "." + base64.RawURLEncoding.EncodeToString(signature)
-	}})
-	k = s.Key()
-	if _, err := providertest.SignIn(t, s, p); !errors.Is(err, providers.ErrRefused) {
-		t.Errorf("sub twice: %v, want ErrRefused", err)
-	}
-}
-
 // A verifier that let the token choose would take our secret, or the public
 // key as it is written, for the key of an HMAC.
 func TestHMACIsRefused(t *testing.T) {

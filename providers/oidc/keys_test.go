@@ -62,19 +62,23 @@ func TestBadKeysAreIgnored(t *testing.T) {
 		"alg of other kind": with(rsaKey(), map[string]any{"alg": "ES256"}),
 		"private":           with(rsaKey(), map[string]any{"d": "AAAA"}),
 		"kid is a number":   with(rsaKey(), map[string]any{"kid": 1}),
-		"bad certificate":   with(ecKey(), map[string]any{"x5c": []string{"AAAA"}}),
 	} {
 		t.Run(name, func(t *testing.T) {
-			s, p := offline(t)
-			s.Bend(providertest.Bend{JWKS: func(set map[string]any) {
-				if k, ok := bad.(map[string]any); ok && name != "kid is a number" {
-					k["kid"] = s.Key().ID
+			for _, good := range []string{"RS256", "ES256"} {
+				s, p := offline(t)
+				if err := s.Rotate(good, false); err != nil {
+					t.Fatal(err)
 				}
-				all, _ := set["keys"].([]any)
-				set["keys"] = append([]any{bad}, all...)
-			}})
-			if _, err := providertest.SignIn(t, s, p); err != nil {
-				t.Errorf("SignIn = %v, want nil", err)
+				s.Bend(providertest.Bend{JWKS: func(set map[string]any) {
+					if k, ok := bad.(map[string]any); ok && name != "kid is a number" {
+						k["kid"] = s.Key().ID
+					}
+					all, _ := set["keys"].([]any)
+					set["keys"] = append([]any{bad}, all...)
+				}})
+				if _, err := providertest.SignIn(t, s, p); err != nil {
+					t.Errorf("beside %s: %v, want nil", good, err)
+				}
 			}
 		})
 	}
@@ -117,6 +121,10 @@ func TestKeySet(t *testing.T) {
 			other := newKey(t, "ES256").JWK()
 			other["kid"] = good["kid"]
 			return []any{other, good}
+		}, nil},
+		{"certificates are not read", func(_ *testing.T, good map[string]any) any {
+			good["x5c"], good["x5t"], good["x5u"] = []string{"AAAA"}, 1, ":"
+			return []any{good}
 		}, nil},
 		{"key without alg and use", func(_ *testing.T, good map[string]any) any {
 			delete(good, "alg")
