@@ -229,7 +229,9 @@ func (s *Server) adminDelete(c *gin.Context) error {
 
 func (s *Server) adminGroups(c *gin.Context) error {
 	var edit AdminGroups
-	if err := readJSON(c.Request, &edit); err != nil {
+	if err := readJSON(c.Request, &edit); errors.Is(err, io.EOF) {
+		return errBad
+	} else if err != nil {
 		return err
 	}
 	u, err := s.byLogin(c)

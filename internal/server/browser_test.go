@@ -247,8 +247,12 @@ func (h *house) rawTo(to net.Addr, from, text string) answer {
 	conn, err := (&net.Dialer{LocalAddr: local(from)}).DialContext(context.Background(), "tcp", to.String())
 	h.must(err)
 	defer conn.Close()
-	_, err = io.WriteString(conn, text)
-	h.must(err)
+	go func() { // what is refused early is not read to the end
+		_, _ = io.WriteString(conn, text)
+		if tcp, ok := conn.(*net.TCPConn); ok {
+			_ = tcp.CloseWrite()
+		}
+	}()
 	method, rest, _ := strings.Cut(text, " ")
 	target, _, _ := strings.Cut(rest, " ")
 	r := &http.Request{Method: method, URL: &url.URL{Opaque: target}, Header: http.Header{}}

@@ -86,7 +86,8 @@ func (s *Server) endSessionURL(provider string) string {
 // readNothing accepts an empty body, an empty JSON object, or a form without
 // fields, as the page without script sends it.
 func readNothing(r *http.Request) error {
-	if kind, _, _ := strings.Cut(r.Header.Get("Content-Type"), ";"); kind == "application/x-www-form-urlencoded" {
+	kinds := r.Header["Content-Type"]
+	if len(kinds) == 1 && strings.HasPrefix(kinds[0], "application/x-www-form-urlencoded") {
 		if n, _ := io.CopyN(io.Discard, r.Body, 1); n != 0 {
 			return errBad
 		}

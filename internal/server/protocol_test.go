@@ -207,13 +207,14 @@ func TestTokenOfAnAppThatRefuses(t *testing.T) {
 	h := open(t, https)
 	p := h.program()
 	c := p.connect("bob", "want", "token")
-	before := h.rows()
 	a := p.post(h.Portal+"/.gateway/login", h.bob.answers(c, "want", "token", "app", "tools"))
 	a.refuses("tools is for admins", http.StatusForbidden, "Forbidden")
 	if id := a.field("decision_id"); id == "" || !strings.Contains(h.log.String(), `"decision_id":"`+id+`"`) {
 		t.Errorf("decision_id %q, want the one of the book", id)
 	}
-	h.unchanged("refused", before)
+	if got := h.live(""); got != 0 {
+		t.Errorf("%d sessions, want none", got)
+	}
 }
 
 func TestChallengesAreForOnePurpose(t *testing.T) {

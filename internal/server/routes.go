@@ -1,6 +1,8 @@
 package server
 
 import (
+	"errors"
+	"io"
 	"net/http"
 	"slices"
 	"strings"
@@ -56,9 +58,14 @@ func (s *Server) appRoutes() http.Handler {
 
 func (s *Server) ownAnswer(c *gin.Context) { s.own(c.Writer.Header()) }
 
-// plainPath refuses our own paths in any other spelling than their own.
+// plainPath refuses our own paths in any other spelling than their own: a
+// proxy in front sends us what begins with /.gateway/ to the letter.
 func (s *Server) plainPath(c *gin.Context) {
-	if _, err := canonical.ParseTarget(c.Request.RequestURI); err != nil {
+	target, err := canonical.ParseTarget(c.Request.RequestURI)
+	if path, _, _ := strings.Cut(c.Request.RequestURI, "?"); err == nil && path != target.Raw {
+		err = errNoPage
+	}
+	if err != nil {
 		s.fail(c.Writer, c.Request, err)
 		c.Abort()
 	}
@@ -122,7 +129,8 @@ func (s *Server) asset(c *gin.Context) error {
 
 // connectApp is who-am-I on an app host: passwords are taken at the portal only.
 func (s *Server) connectApp(c *gin.Context) error {
-	if err := readNothing(c.Request); err != nil {
+	var nothing struct{}
+	if err := readJSON(c.Request, &nothing); err != nil && !errors.Is(err, io.EOF) {
 		return err
 	}
 	return s.connectGet(s.atApp)(c)

@@ -89,11 +89,11 @@ func (h *house) secret(what, value string) {
 func (h *house) inspect(r *http.Request, sent string, a answer) {
 	h.Helper()
 	h.secrets(sent, a)
-	if a.status >= http.StatusInternalServerError && !h.watch.failing.Load() {
-		h.Errorf("%s: status %d: %.300s", a.asked, a.status, a.body)
-	}
 	if a.header.Get(echoes) != "" || r.URL.Host == strings.TrimPrefix(h.corp.URL, "http://") || ofNetHTTP(a) {
 		return
+	}
+	if a.status >= http.StatusInternalServerError && !h.watch.failing.Load() {
+		h.Errorf("%s: status %d: %.300s", a.asked, a.status, a.body)
 	}
 	h.inspectHeader(r, a)
 	for _, word := range []string{".go:", "goroutine", "sqlite", "SQL logic", "database is", "constraint", "/tmp/", "127.0.0.1:", "panic"} {
@@ -101,7 +101,7 @@ func (h *house) inspect(r *http.Request, sent string, a answer) {
 			h.Errorf("%s: the answer says %q: %.600s", a.asked, word, a.body)
 		}
 	}
-	if kind := a.header.Get("Content-Type"); a.status >= 400 && kind == "application/problem+json" {
+	if kind := a.header.Get("Content-Type"); a.status >= 400 && kind == "application/problem+json" && r.Method != http.MethodHead {
 		var p struct {
 			Type, Title, Detail, Error string
 			Status                     int
@@ -158,8 +158,7 @@ func (s site) cookieForm() *regexp.Regexp {
 
 // ofNetHTTP reports an answer of the HTTP server itself, before any handler.
 func ofNetHTTP(a answer) bool {
-	return a.header.Get("Connection") == "close" && strings.HasPrefix(a.header.Get("Content-Type"), "text/plain") &&
-		a.header.Get("Cache-Control") == "" && (a.status == http.StatusBadRequest || a.status == http.StatusRequestHeaderFieldsTooLarge ||
+	return strings.HasPrefix(a.header.Get("Content-Type"), "text/plain") && a.header.Get("X-Content-Type-Options") == "" && (a.status == http.StatusBadRequest || a.status == http.StatusRequestHeaderFieldsTooLarge ||
 		a.status == http.StatusHTTPVersionNotSupported || a.status == http.StatusNotImplemented)
 }
 

@@ -29,7 +29,7 @@ var ErrTooLarge = errors.New("JSON is too large")
 func Decode(r io.Reader, limit int64, v any) error {
 	raw, err := io.ReadAll(io.LimitReader(r, limit+1))
 	if err != nil {
-		return fmt.Errorf("read body: %w", err)
+		return fmt.Errorf("%w: cut short: %w", ErrSyntax, err)
 	}
 	if int64(len(raw)) > limit {
 		return ErrTooLarge
