@@ -60,7 +60,7 @@ func TestConfig(t *testing.T) {
 		t.Run(row.name, func(t *testing.T) {
 			var got []string
 			err := row.config.Validate(row.id)
-			if joined, ok := err.(interface{ Unwrap() []error }); ok { //nolint:errorlint // errors.Join is what is promised
+			if joined, ok := err.(interface{ Unwrap() []error }); ok {
 				for _, e := range joined.Unwrap() {
 					var c *providers.Complaint
 					if !errors.As(e, &c) || c.Message == "" {

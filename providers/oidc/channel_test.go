@@ -109,7 +109,7 @@ func TestLargeHeader(t *testing.T) {
 
 func TestMemoryIsBounded(t *testing.T) {
 	s := providertest.New(t)
-	s.Bend(providertest.Bend{HTTP: func(w http.ResponseWriter, r *http.Request) bool {
+	s.Bend(providertest.Bend{HTTP: func(w http.ResponseWriter, _ *http.Request) bool {
 		_, _ = io.CopyN(w, zeros{}, 100<<20)
 		return true
 	}})

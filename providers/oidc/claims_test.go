@@ -3,6 +3,7 @@ package oidc_test
 import (
 	"encoding/base64"
 	"errors"
+	"maps"
 	"strings"
 	"testing"
 	"time"
@@ -173,9 +174,7 @@ func TestSeveralAudiencesNeedOurAzp(t *testing.T) {
 func TestVerifyToken(t *testing.T) {
 	claims := func(change map[string]any) map[string]any {
 		c := map[string]any{"iss": "http://127.0.0.1:1", "sub": "robot", "aud": "https://api.example", "iat": at(0), "exp": at(time.Hour)}
-		for name, value := range change {
-			c[name] = value
-		}
+		maps.Copy(c, change)
 		return c
 	}
 	for _, row := range []struct {

@@ -53,7 +53,7 @@ func FuzzVerifyToken(f *testing.F) {
 // them no more than they say.
 func FuzzClaims(f *testing.F) {
 	s, p := offline(f)
-	key := newKey(f, "ES256")
+	key := newKey(f)
 	s.Bend(providertest.Bend{JWKS: func(set map[string]any) { set["keys"] = []any{key.JWK()} }})
 	whole := `{"iss":"` + s.URL + `","sub":"x","aud":"gateway","nonce":"n","iat":1795348800,"exp":1795348860,"groups":["a"]}`
 	for _, seed := range []string{

@@ -3,6 +3,7 @@ package oidc_test
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"reflect"
 	"strings"
@@ -87,9 +88,7 @@ func TestEmailOfUserInfo(t *testing.T) {
 				delete(c, "email")
 				delete(c, "email_verified")
 				delete(c, "name") // so that userinfo is asked
-				for name, value := range change {
-					c[name] = value
-				}
+				maps.Copy(c, change)
 			}
 			s.Bend(providertest.Bend{
 				Claims:   func(c map[string]any) { bend(c, row.token) },

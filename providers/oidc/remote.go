@@ -44,13 +44,10 @@ func (r *remote[T]) load(ctx context.Context) (T, error) {
 	now := r.now()
 	usable := r.usable(now)
 	due := !usable || r.doubt || now.Sub(r.fetched) >= r.fresh || now.Before(r.fetched)
-	switch {
-	case !due, usable && (r.flight != nil || r.resting(now)):
+	idle := r.flight == nil
+	if !due || usable && !idle || idle && r.resting(now) {
 		defer r.mu.Unlock()
-		return r.value, nil
-	case r.flight == nil && r.resting(now):
-		defer r.mu.Unlock()
-		return r.nothing()
+		return r.current()
 	}
 	return r.run(ctx)
 }
@@ -171,10 +168,6 @@ func (r *remote[T]) current() (T, error) {
 	if r.usable(r.now()) {
 		return r.value, nil
 	}
-	return r.nothing()
-}
-
-func (r *remote[T]) nothing() (T, error) {
 	var none T
 	if r.err == nil {
 		return none, fmt.Errorf("%w: %w", providers.ErrUnavailable, errNotYet)

@@ -161,7 +161,7 @@ func (s *Server) Callback(t testing.TB, authURL string) providers.Callback {
 	r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, authURL, http.NoBody)
 	w := httptest.NewRecorder()
 	s.ServeHTTP(w, r)
-	location, err := w.Result().Location() //nolint:bodyclose // a recorder's body needs none
+	location, err := w.Result().Location()
 	if err != nil {
 		t.Fatalf("authorize: status %d: %s", w.Code, w.Body)
 	}
