@@ -22,7 +22,7 @@ func loginCommand() *cobra.Command {
 			if portal == "" || (origin == "") == (len(args) == 0) {
 				return badUsage{errors.New("name the portal with --portal, and a user, or a provider with --origin")}
 			}
-			var ask = "Password: "
+			ask := "Password: "
 			if origin != "" {
 				ask = "Token of " + origin + ": "
 			}

@@ -29,11 +29,11 @@ func readSecret(c *cobra.Command, fromStdin bool, prompt string) (secret.Text, e
 
 func askSecret(c *cobra.Command, prompt string) (secret.Text, error) {
 	in, ok := c.InOrStdin().(*os.File)
-	if !ok || !term.IsTerminal(int(in.Fd())) { //nolint:gosec // a file descriptor fits an int
+	if !ok || !term.IsTerminal(int(in.Fd())) {
 		return secret.Text{}, badUsage{errors.New("there is no terminal to ask on: use --password-stdin")}
 	}
 	_, _ = fmt.Fprint(c.ErrOrStderr(), prompt)
-	line, err := term.ReadPassword(int(in.Fd())) //nolint:gosec // a file descriptor fits an int
+	line, err := term.ReadPassword(int(in.Fd()))
 	_, _ = fmt.Fprintln(c.ErrOrStderr())
 	if err != nil {
 		return secret.Text{}, fmt.Errorf("read terminal: %w", err)

@@ -93,8 +93,13 @@ func userShow(o *options) *cobra.Command {
 		var u server.AdminUser
 		err := a.call(ctx, http.MethodGet, "/users/"+url.PathEscape(args[0]), nil, &u)
 		rows := []row{
-			{"login", u.Login}, {"user_id", u.UserID}, {"status", u.Status}, {"name", u.Name}, {"e-mail", u.Email},
-			{"groups", strings.Join(u.Groups, ",")}, {"created", instant(u.Created)},
+			{"login", u.Login},
+			{"user_id", u.UserID},
+			{"status", u.Status},
+			{"name", u.Name},
+			{"e-mail", u.Email},
+			{"groups", strings.Join(u.Groups, ",")},
+			{"created", instant(u.Created)},
 		}
 		for _, l := range u.Links {
 			at := "never used"

@@ -66,9 +66,18 @@ func (l *Log) Record(ctx context.Context, e Event) error {
 	r := slog.NewRecord(time.Now().UTC(), slog.LevelInfo, "audit", 0) //nolint:forbidigo // the line's own time stamp, as slog takes it
 	r.AddAttrs(slog.String("audit", string(e.Kind)), slog.String("outcome", string(e.Outcome)))
 	for _, f := range []struct{ key, value string }{
-		{"action", e.Action}, {"reason", e.Reason}, {"user_id", e.UserID}, {"login", e.Login}, {"origin", e.Origin},
-		{"sid", e.Session}, {"decision_id", e.Decision}, {"app", e.App}, {"rule", e.Rule}, {"method", e.Method},
-		{"host", e.Host}, {"path", clip(e.Path)},
+		{"action", e.Action},
+		{"reason", e.Reason},
+		{"user_id", e.UserID},
+		{"login", e.Login},
+		{"origin", e.Origin},
+		{"sid", e.Session},
+		{"decision_id", e.Decision},
+		{"app", e.App},
+		{"rule", e.Rule},
+		{"method", e.Method},
+		{"host", e.Host},
+		{"path", clip(e.Path)},
 	} {
 		if f.value != "" {
 			r.AddAttrs(slog.String(f.key, f.value))

@@ -103,7 +103,7 @@ func TestBadKeysAreRefused(t *testing.T) {
 
 func TestOpenFolderIsRefused(t *testing.T) {
 	path := t.TempDir()
-	if err := os.Chmod(path, 0o777); err != nil { //nolint:gosec // the fault under test
+	if err := os.Chmod(path, 0o777); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := datadir.Open(path); err == nil {

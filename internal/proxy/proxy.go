@@ -6,6 +6,7 @@ package proxy
 import (
 	"context"
 	"log/slog"
+	"maps"
 	"net"
 	"net/http"
 	"net/http/httputil"
@@ -91,9 +92,7 @@ func rewrite(pr *httputil.ProxyRequest, origin *url.URL) {
 		delete(h, "Authorization")
 	}
 	dropCookies(h, f.OwnCookie)
-	for name, values := range f.Identity {
-		h[name] = values
-	}
+	maps.Copy(h, f.Identity)
 }
 
 // dropCookies takes our cookies out of the request and leaves the others as

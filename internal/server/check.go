@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"net/netip"
 	"net/url"
@@ -72,7 +73,7 @@ func (s *Server) auditRefusal(ctx context.Context, q question, v verdict) {
 // record writes an audit line; a book that cannot be written is told in the log.
 func (s *Server) record(ctx context.Context, e audit.Event) {
 	if err := s.Audit.Record(ctx, e); err != nil {
-		s.log().Error("audit line could not be written", "cause", err)
+		s.log().ErrorContext(ctx, "audit line could not be written", slog.Any("cause", err))
 	}
 }
 

@@ -59,7 +59,7 @@ func (s *Server) original(r *http.Request, method, proto, host, uri string) (que
 	if err := noAliases(r.Header); err != nil {
 		return question{}, err
 	}
-	if proto != s.Site.Scheme && !(proto == "ws" && s.Site.Scheme == "http") && !(proto == "wss" && s.Site.Scheme == "https") {
+	if scheme := strings.Replace(proto, "ws", "http", 1); scheme != s.Site.Scheme { // ws is http, wss is https
 		return question{}, explain(errBad, "The request came by "+s.otherScheme()+", the site is served by "+s.Site.Scheme+" only.")
 	}
 	q := question{client: s.client(r)}

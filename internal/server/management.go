@@ -1,6 +1,7 @@
 package server
 
 import (
+	"log/slog"
 	"net/http"
 
 	"github.com/gin-gonic/gin"
@@ -18,7 +19,7 @@ func (s *Server) ManagementHandler() http.Handler {
 		}
 		if s.Ready != nil {
 			if err := s.Ready(c.Request.Context()); err != nil {
-				s.log().Error("not ready", "cause", err)
+				s.log().Error("not ready", slog.Any("cause", err))
 				c.String(http.StatusServiceUnavailable, "not ready: the store does not answer\n")
 				return
 			}

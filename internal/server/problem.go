@@ -116,7 +116,7 @@ func (s *Server) page(w http.ResponseWriter, status int, value any) {
 	h.Set("Permissions-Policy", "camera=(), geolocation=(), microphone=()")
 	w.WriteHeader(status)
 	if err := pages.Render(w, value); err != nil {
-		s.log().Error("page could not be written", "cause", err)
+		s.log().Error("page could not be written", slog.Any("cause", err))
 	}
 }
 
