@@ -17,8 +17,6 @@ package policy
 
 import (
 	"errors"
-	"maps"
-	"slices"
 	"strings"
 
 	"gateway/internal/canonical"
@@ -86,20 +84,4 @@ func (p *Policy) app(h canonical.Host) *app {
 // pass them.
 func (p *Policy) CouldAdmit(who identity.Principal) bool {
 	return p != nil && p.people.person(&who)
-}
-
-// Hosts returns the host patterns of all apps, sorted.
-func (p *Policy) Hosts() []string {
-	if p == nil {
-		return nil
-	}
-	hosts := make([]string, 0, len(p.hosts)+len(p.wildcards))
-	for h := range maps.Keys(p.hosts) {
-		hosts = append(hosts, string(h))
-	}
-	for h := range maps.Keys(p.wildcards) {
-		hosts = append(hosts, "*."+string(h))
-	}
-	slices.Sort(hosts)
-	return hosts
 }
