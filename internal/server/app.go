@@ -101,7 +101,7 @@ func (s *Server) refusePage(c *gin.Context) error {
 	case !v.allowed():
 		s.refuse(w, r, q, v)
 	case q.page: // the session has come back in the meantime
-		redirect(w, q.audience+addressOf(pathOf(q.target)).String())
+		redirect(w, q.audience+addressOf(q.target.String()).String())
 	default:
 		s.say(w, r, problem{Status: http.StatusServiceUnavailable, Error: "Unavailable", Detail: "Try again."}, nil, false)
 	}
@@ -135,13 +135,6 @@ func (s *Server) originalURL(r *http.Request, q *question) error {
 		q.page = navigates(q.method, r.Header)
 	}
 	return nil
-}
-
-func pathOf(t canonical.Target) string {
-	if t.Query == "" {
-		return t.Raw
-	}
-	return t.Raw + "?" + t.Query
 }
 
 // mayOpen reports whether the person could open the app's root.

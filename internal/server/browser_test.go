@@ -235,6 +235,14 @@ func (b *browser) keep(origin, name, value string) {
 	b.jar.SetCookies(u, []*http.Cookie{{Name: name, Value: value, Path: "/", Secure: b.site.scheme == "https"}})
 }
 
+// forget takes a cookie out of the jar.
+func (b *browser) forget(origin, name string) {
+	b.Helper()
+	u, err := url.Parse(origin + "/")
+	b.must(err)
+	b.jar.SetCookies(u, []*http.Cookie{{Name: name, Path: "/", MaxAge: -1}})
+}
+
 // raw sends bytes as they are to the public listener without TLS, and reads
 // one answer.
 func (h *house) raw(text string) answer {

@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"net/http"
 	"net/netip"
-	"net/url"
 	"strings"
 
 	"gateway/internal/audit"
@@ -89,13 +88,10 @@ func (s *Server) assertion(v verdict, audience string) (string, error) {
 	return token, nil
 }
 
-// signInURL is where a page request without a session is sent.
+// signInURL is where a page request without a session is sent. An address
+// that is too long to return to gives way to the app's first page.
 func (s *Server) signInURL(q question) string {
-	rd := q.target.Raw
-	if q.target.Query != "" {
-		rd += "?" + q.target.Query
-	}
-	return q.audience + "/.gateway/sign-in?rd=" + url.QueryEscape(rd)
+	return q.audience + signInPath(addressOf(q.target.String()))
 }
 
 // refuse answers a question that is not allowed: a page for people, a problem

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
@@ -71,27 +72,43 @@ func (s *Server) appSignIn(c *gin.Context) error {
 }
 
 func (s *Server) begin(c *gin.Context, there returnto.Address, again bool) error {
-	flow := rand.Text()[:flowLength]
 	expires := s.now().Add(enterLifetime)
-	kept := there.String()
-	if len(kept) > maxKept {
-		kept = "/"
+	kept := there
+	if len(kept.String()) > maxKept {
+		kept = returnto.Address{}
 	}
-	cookie, err := sealJSON(s.Seals.Enter, entering{Target: kept, Again: again, Expires: expires})
+	cookie, err := sealJSON(s.Seals.Enter, entering{Target: kept.String(), Again: again, Expires: expires})
 	if err != nil {
 		return err
 	}
 	nonce := sha256.Sum256([]byte(cookie))
-	req, err := sealJSON(s.Seals.Request, handoffRequest{
-		Flow: flow, Host: string(hostOf(c)), Target: there.String(), Nonce: nonce[:], Expires: expires,
-	})
+	req := handoffRequest{
+		Flow: rand.Text()[:flowLength], Host: string(hostOf(c)), Target: there.String(), Nonce: nonce[:], Expires: expires,
+	}
+	address, err := s.authorizePath(req)
 	if err != nil {
 		return err
 	}
 	s.makeRoom(c, len(cookie))
-	s.setCookie(c.Writer, cookieEnter+flow, cookie, int(enterLifetime/time.Second))
-	redirect(c.Writer, s.Site.Portal()+"/.gateway/authorize?req="+req)
+	s.setCookie(c.Writer, cookieEnter+req.Flow, cookie, int(enterLifetime/time.Second))
+	redirect(c.Writer, s.Site.Portal()+address.String())
 	return nil
+}
+
+// authorizePath is where the portal is asked. The portal returns there once
+// the person has signed in, so it has to be a return address itself: a target
+// too long for that gives way to the app's first page.
+func (s *Server) authorizePath(req handoffRequest) (returnto.Address, error) {
+	sealed, err := sealJSON(s.Seals.Request, req)
+	if err != nil {
+		return returnto.Address{}, err
+	}
+	address, err := returnto.Parse("/.gateway/authorize?req=" + sealed)
+	if err != nil && req.Target != "/" {
+		req.Target = "/"
+		return s.authorizePath(req)
+	}
+	return address, err
 }
 
 // makeRoom drops the oldest flows of a browser that has too many open.
@@ -205,6 +222,9 @@ func (s *Server) handoff(c *gin.Context) error {
 	if !ok || len(flow) != flowLength || strings.ContainsFunc(flow, notBase32) {
 		return errFlow
 	}
+	if _, err := s.credential(c.Request); err != nil { // before the code is spent
+		return err
+	}
 	cookie, err := s.cookie(c.Request, cookieEnter+flow)
 	if err != nil {
 		return err
@@ -269,11 +289,13 @@ func (s *Server) recoverFlow(c *gin.Context, kept entering, cause error) error {
 }
 
 func sealJSON(box Sealer, v any) (string, error) {
-	raw, err := json.Marshal(v)
-	if err != nil {
+	var raw bytes.Buffer
+	e := json.NewEncoder(&raw)
+	e.SetEscapeHTML(false) // "&" is in many targets, and cookies are short
+	if err := e.Encode(v); err != nil {
 		return "", fmt.Errorf("seal: %w", err)
 	}
-	return box.Seal(raw), nil
+	return box.Seal(raw.Bytes()), nil
 }
 
 func openJSON[T any](box Sealer, sealed string) (T, error) {

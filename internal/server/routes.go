@@ -59,10 +59,12 @@ func (s *Server) appRoutes() http.Handler {
 func (s *Server) ownAnswer(c *gin.Context) { s.own(c.Writer.Header()) }
 
 // plainPath refuses our own paths in any other spelling than their own: a
-// proxy in front sends us what begins with /.gateway/ to the letter.
+// proxy in front sends us what begins with /.gateway/ to the letter. Queries
+// may be longer than an app's, and whoever reads one judges it.
 func (s *Server) plainPath(c *gin.Context) {
-	target, err := canonical.ParseTarget(c.Request.RequestURI)
-	if path, _, _ := strings.Cut(c.Request.RequestURI, "?"); err == nil && path != target.Raw {
+	path, _, _ := strings.Cut(c.Request.RequestURI, "?")
+	target, err := canonical.ParseTarget(path)
+	if err == nil && path != target.Raw {
 		err = errNoPage
 	}
 	if err != nil {

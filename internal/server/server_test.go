@@ -80,6 +80,7 @@ type house struct {
 	Wiki   string
 	Board  string
 
+	dir   string // of the store
 	store *sqlite.Store
 	echo  *upstream
 	corp  *providertest.Server
@@ -106,10 +107,10 @@ func open(t testing.TB, s site, change ...func(*house)) *house {
 	t.Helper()
 	h := &house{
 		TB: t, site: s, Portal: s.origin(s.portal), Wiki: s.origin(s.wiki), Board: s.origin(s.board),
-		echo: newUpstream(t), corp: providertest.New(t), log: &book{}, clock: &clock{},
+		dir: t.TempDir(), echo: newUpstream(t), corp: providertest.New(t), log: &book{}, clock: &clock{},
 	}
 	var err error
-	if h.store, err = sqlite.Open(t.Context(), t.TempDir()); err != nil {
+	if h.store, err = sqlite.Open(t.Context(), h.dir); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = h.store.Close() }) // some tests close it themselves
