@@ -118,7 +118,7 @@ func TestAssertReuse(t *testing.T) {
 		seen := map[string]string{first: "itself"}
 		for what, text := range map[string]string{
 			"audience": assert(person, mail, "sid"), "session": assert(person, wiki, "sid2"),
-			"shifted":       assert(person, wiki+"s", "id"),
+			"shifted":       assert(person, "d"+wiki, "si"),
 			"user":          assert(with(func(p *identity.Principal) { p.UserID = "u-bob" }), wiki, "sid"),
 			"login":         assert(with(func(p *identity.Principal) { p.Login = "bob" }), wiki, "sid"),
 			"name":          assert(with(func(p *identity.Principal) { p.Name = "Bob" }), wiki, "sid"),
@@ -157,8 +157,12 @@ func with(change func(*identity.Principal)) identity.Principal {
 
 func TestAssertLifetime(t *testing.T) {
 	for _, row := range []struct{ given, want time.Duration }{
-		{0, 5 * time.Minute}, {-time.Hour, 5 * time.Minute}, {time.Hour, 5 * time.Minute}, {time.Nanosecond, 5 * time.Minute},
-		{time.Minute, time.Minute}, {90*time.Second + 7, 90 * time.Second},
+		{0, 5 * time.Minute},
+		{-time.Hour, 5 * time.Minute},
+		{time.Hour, 5 * time.Minute},
+		{time.Nanosecond, 5 * time.Minute},
+		{time.Minute, time.Minute},
+		{90*time.Second + 7, 90 * time.Second},
 	} {
 		now := time.Date(2030, 1, 1, 0, 0, 0, 999, time.UTC)
 		a := &sessions.Asserter{Signer: newSigner(t, newKey(t)), Issuer: portal, Lifetime: row.given, Now: func() time.Time { return now }}

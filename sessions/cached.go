@@ -8,13 +8,13 @@ import (
 )
 
 // Cached returns store with the sessions it returned last, about limit of them
-// (0 is 65,536; some 700 bytes each), in memory. Every write goes through to
+// (0 is 131,072; some 700 bytes each), in memory. Every write goes through to
 // the store first and is in memory before it returns, so nothing that was
 // deleted is ever found again. That holds only while nobody else writes to the
 // same store: the engine is embedded and this process its owner.
 func Cached(store Store, limit int) Store {
 	if limit <= 0 {
-		limit = 1 << 16
+		limit = 1 << 17
 	}
 	return &cached{store: store, held: newMemo[string, *Session](limit, byHash())}
 }

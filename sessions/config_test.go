@@ -41,7 +41,7 @@ func TestConfig(t *testing.T) {
 		if (got == nil) != (row.want == "") {
 			t.Errorf("%s: %v, want %q", row.text, got, row.want)
 		}
-		for _, word := range strings.Fields(row.want) {
+		for word := range strings.FieldsSeq(row.want) {
 			if got != nil && !strings.Contains(got.Error(), word) {
 				t.Errorf("%s: %v lacks %q", row.text, got, word)
 			}

@@ -29,6 +29,9 @@ func FuzzVerify(f *testing.F) {
 	f.Add("\n", len(good), 0)
 	f.Fuzz(func(t *testing.T, text string, at, cut int) {
 		for _, sent := range []string{text, splice(good, text, at, cut)} {
+			if sent == good && !sessions.IsToken(sent) {
+				t.Error("ours is none of ours")
+			}
 			got, err := h.Verify(t.Context(), secret.New(sent), portal)
 			switch {
 			case sent == good:

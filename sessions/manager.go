@@ -24,7 +24,7 @@ type Manager struct {
 	Lifetime   time.Duration // absolute limit; 0 is 24 hours
 	Idle       time.Duration // idle limit; 0 is 1 hour
 	TouchEvery time.Duration // at most so often is the last use written; 0 is a minute; never more than a tenth of Idle
-	Tokens     int           // how many verified tokens are remembered, about 300 bytes each; 0 is 65,536
+	Tokens     int           // how many verified tokens are remembered, some 300 bytes each; 0 is 131,072
 
 	// OnTouchError is told when Verify could not write down the last use, or
 	// the end of a session past its limits. The answer does not depend on it.
@@ -100,36 +100,6 @@ func (m *Manager) portal(ctx context.Context, id string, now time.Time) (Session
 	return *s, nil
 }
 
-// Revoke ends a session with its parent and all children of that: whoever
-// signs out anywhere is signed out everywhere. Ending none is no error. Once
-// it returns nil, no Verify that starts later finds any of them.
-func (m *Manager) Revoke(ctx context.Context, id string) error {
-	s, err := m.Store.Session(ctx, id)
-	if errors.Is(err, ErrNone) {
-		return nil
-	}
-	if err != nil {
-		return fmt.Errorf("read session to revoke: %w", err)
-	}
-	if _, err := m.Store.DeleteSession(ctx, s.root()); err != nil {
-		return fmt.Errorf("revoke session: %w", err)
-	}
-	return nil
-}
-
-// RevokeUser ends all sessions of a user and returns how many, children
-// included. It promises what Revoke does.
-func (m *Manager) RevokeUser(ctx context.Context, userID string) (int, error) {
-	if userID == "" {
-		return 0, errors.New("sessions: revoke wants a user")
-	}
-	n, err := m.Store.DeleteSessionsOf(ctx, userID)
-	if err != nil {
-		return n, fmt.Errorf("revoke sessions of user %s: %w", userID, err)
-	}
-	return n, nil
-}
-
 // List returns the live sessions of a user, or of everybody if userID is
 // empty, by Created.
 func (m *Manager) List(ctx context.Context, userID string) ([]Session, error) {
@@ -148,16 +118,6 @@ func (m *Manager) List(ctx context.Context, userID string) ([]Session, error) {
 		root, ok := roots[s.root()]
 		return !ok || m.over(&s, &root, now)
 	}), nil
-}
-
-// Clean removes what is past its limits from the store and returns how many
-// sessions that were. Verify does not depend on it.
-func (m *Manager) Clean(ctx context.Context) (int, error) {
-	n, err := m.Store.DeleteExpiredSessions(ctx, m.now(), m.idle())
-	if err != nil {
-		return n, fmt.Errorf("delete expired sessions: %w", err)
-	}
-	return n, nil
 }
 
 // root returns the ID of the session that this one ends with.

@@ -151,7 +151,7 @@ func TestKeyAtRest(t *testing.T) {
 		t.Fatal(err)
 	}
 	got, err := sessions.ParseKey(append([]byte("\n\n"), append(text, '\n')...))
-	if err != nil || got.ID != key.ID || !got.Private.(*ecdsa.PrivateKey).Equal(key.Private) {
+	if private, ok := got.Private.(*ecdsa.PrivateKey); err != nil || got.ID != key.ID || !ok || !private.Equal(key.Private) {
 		t.Errorf("ParseKey = %v, %v; want %v", got, err, key)
 	}
 	if _, err := (sessions.Key{}).MarshalPEM(); !errors.Is(err, sessions.ErrKey) {
@@ -160,7 +160,7 @@ func TestKeyAtRest(t *testing.T) {
 	if (sessions.Key{}).Public() != nil {
 		t.Error("nothing has a public key")
 	}
-	for _, shown := range []string{fmt.Sprint(key), fmt.Sprintf("%+v", key), fmt.Sprintf("%s", key), encoded(t, key)} {
+	for _, shown := range []string{fmt.Sprint(key), fmt.Sprintf("%+v", key), key.String(), encoded(t, key)} {
 		if len(shown) > 40 {
 			t.Errorf("a key shows itself: %s", shown)
 		}

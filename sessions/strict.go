@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"slices"
 )
 
 // encoding/json takes SUB for sub, the last of two equal names, and null for
@@ -86,10 +87,8 @@ func member(dec *json.Decoder, into any) error {
 			return errShape
 		}
 	case *[]string:
-		for _, s := range *v {
-			if s == "" {
-				return errShape
-			}
+		if slices.Contains(*v, "") {
+			return errShape
 		}
 	}
 	return nil

@@ -228,7 +228,10 @@ func TestForgeries(t *testing.T) {
 	claims := encoded(t, claimsOf(s))
 	h.verify(t, secret.New(signed(t, other, headerOf(h.key.ID), claims)), portal, "", sessions.ErrMalformed)
 
-	public := h.key.Public().(*ecdsa.PublicKey)
+	public, ok := h.key.Public().(*ecdsa.PublicKey)
+	if !ok {
+		t.Fatal("the key is of another kind")
+	}
 	der, err := x509.MarshalPKIXPublicKey(public)
 	if err != nil {
 		t.Fatal(err)
@@ -333,6 +336,30 @@ func TestTypesApart(t *testing.T) {
 	}
 	if typ := typeOf(t, assertion); typ != "gateway-assertion+jwt" {
 		t.Errorf("typ of an assertion = %q", typ)
+	}
+}
+
+// What says of itself that it is ours, and need not be.
+func TestIsToken(t *testing.T) {
+	h := newHouse(t)
+	_, token := h.signIn(t)
+	for _, row := range []struct {
+		what, text string
+		want       bool
+	}{
+		{"ours", token.Reveal(), true},
+		{"ours, cut", token.Reveal()[:len(token.Reveal())/2], true},
+		{"ours, forged", signed(t, newKey(t), headerOf("other"), "{}"), true},
+		{"an app's", signed(t, h.key, `{"alg":"ES256","typ":"JWT"}`, "{}"), false},
+		{"an assertion", signed(t, h.key, `{"alg":"ES256","typ":"gateway-assertion+jwt"}`, "{}"), false},
+		{"an app's opaque one", "gho_16C7e42F292c6912E7710c838347Ae178B4a", false},
+		{"an app's with stops", "a.b.c", false},
+		{"nothing", "", false},
+		{"too long", token.Reveal() + strings.Repeat("A", 4096), false},
+	} {
+		if got := sessions.IsToken(row.text); got != row.want {
+			t.Errorf("IsToken(%s) = %v, want %v", row.what, got, row.want)
+		}
 	}
 }
 

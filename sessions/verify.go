@@ -140,66 +140,9 @@ func (m *Manager) over(s, root *Session, now time.Time) bool {
 	return !now.Before(s.Expires) || !now.Before(root.Expires) || now.Sub(root.Seen) >= m.idle()
 }
 
-// use writes down that s is used now, if what is written is old or, the clock
-// having been set back, of the future. Of many at a time one writes. Only an
-// ErrNone changes the answer: the session has just ended.
-func (m *Manager) use(ctx context.Context, s *Session, seen, now time.Time) (Session, error) {
-	if now.Sub(seen).Abs() < m.touchEvery() {
-		return *s, nil
-	}
-	if _, busy := m.touching.LoadOrStore(s.ID, nil); busy {
-		return *s, nil
-	}
-	defer m.touching.Delete(s.ID)
-	ctx, cancel := lasting(ctx)
-	defer cancel()
-	if s, seen, err := m.live(ctx, s.ID, now); err == nil && now.Sub(seen).Abs() < m.touchEvery() {
-		return *s, nil // somebody was faster
-	}
-	used := *s
-	err := m.Store.TouchSession(ctx, s.ID, now)
-	switch {
-	case errors.Is(err, ErrNone):
-		return Session{}, fmt.Errorf("write last use: %w", err)
-	case err != nil:
-		m.report(fmt.Errorf("write last use: %w", err))
-	default:
-		used.Seen = now
-	}
-	return used, nil
-}
-
-// bury removes a session past its limits.
-func (m *Manager) bury(ctx context.Context, root string) {
-	ctx, cancel := lasting(ctx)
-	defer cancel()
-	if _, err := m.Store.DeleteSession(ctx, root); err != nil {
-		m.report(fmt.Errorf("remove expired session: %w", err))
-	}
-}
-
-// lasting returns a context for a short write that a visitor who leaves does not undo.
-func lasting(ctx context.Context) (context.Context, context.CancelFunc) {
-	return context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
-}
-
-func (m *Manager) report(err error) {
-	if m.OnTouchError != nil {
-		m.OnTouchError(err)
-	}
-}
-
-func (m *Manager) touchEvery() time.Duration {
-	every := m.TouchEvery
-	if every <= 0 {
-		every = time.Minute
-	}
-	return min(every, m.idle()/10)
-}
-
 func (m *Manager) tokens() int {
 	if m.Tokens > 0 {
 		return m.Tokens
 	}
-	return 1 << 16
+	return 1 << 17
 }

@@ -87,6 +87,46 @@ func every(d time.Duration, n int) []time.Duration {
 	return all
 }
 
+// A stream has no token that runs out: the record's limit ends it.
+func TestUse(t *testing.T) {
+	for _, row := range []struct {
+		what string
+		at   time.Duration
+		want error
+	}{
+		{"in time", 24*time.Hour - time.Second, nil},
+		{"too long", 24 * time.Hour, sessions.ErrExpired},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			h := newHouse(t)
+			h.Idle = 48 * time.Hour
+			root, _ := h.signIn(t)
+			child, _ := h.enter(t, root, wiki)
+			time.Sleep(row.at)
+			if s, err := h.Use(t.Context(), child.ID); !errors.Is(err, row.want) || err == nil && s.ID != child.ID {
+				t.Errorf("%s: Use = %v, %v; want %v", row.what, s.ID, err, row.want)
+			}
+			if _, err := h.Use(t.Context(), ""); !errors.Is(err, sessions.ErrNone) {
+				t.Errorf("Use of no ID: %v, want ErrNone", err)
+			}
+		})
+	}
+}
+
+// A fresh child of a parent that was last seen long ago: its use is the parent's at once.
+func TestUseOfFreshChild(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHouse(t)
+		root, rootToken := h.signIn(t)
+		time.Sleep(59*time.Minute + 30*time.Second)
+		child, token := h.enter(t, root, wiki)
+		time.Sleep(10 * time.Second)
+		h.verify(t, token, wiki, child.ID, nil)
+		time.Sleep(time.Minute)
+		h.verify(t, rootToken, portal, root.ID, nil)
+	})
+}
+
 // A child that nobody uses lives as long as its parent is used elsewhere.
 func TestIdleIsTheParents(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -306,5 +346,20 @@ func TestFewTokensRemembered(t *testing.T) {
 		for id, token := range tokens {
 			h.verify(t, token, portal, id, nil)
 		}
+	}
+}
+
+// The hot path of every request: no garbage.
+func TestVerifyAllocates(t *testing.T) {
+	h := newHouse(t)
+	h.Store = sessions.Cached(h.store, 0)
+	root, _ := h.signIn(t)
+	_, token := h.enter(t, root, wiki)
+	if got := testing.AllocsPerRun(100, func() {
+		if _, err := h.Verify(t.Context(), token, wiki); err != nil {
+			t.Error(err)
+		}
+	}); got > 1 {
+		t.Errorf("%v allocations, want at most 1", got)
 	}
 }
