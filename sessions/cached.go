@@ -11,7 +11,8 @@ import (
 // (0 is 131,072; some 700 bytes each), in memory. Every write goes through to
 // the store first and is in memory before it returns, so nothing that was
 // deleted is ever found again. That holds only while nobody else writes to the
-// same store: the engine is embedded and this process its owner.
+// same store: the engine is embedded, this process its owner, and whoever
+// deletes a user ends the user's sessions here.
 func Cached(store Store, limit int) Store {
 	if limit <= 0 {
 		limit = 1 << 17

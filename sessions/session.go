@@ -56,7 +56,8 @@ type Session struct {
 
 // Store keeps sessions. It keeps what it is given and judges no limits, but
 // for DeleteExpiredSessions. An ID is never used twice. An error that is no
-// ErrNone means "cannot tell".
+// ErrNone means "cannot tell". A write that has returned, with an error or
+// without, changes nothing later.
 type Store interface {
 	// CreateSession keeps a new session. It fails with ErrNone if s has a
 	// Parent and no session of that ID exists at the moment of writing.
