@@ -14,7 +14,6 @@ import (
 	"net/http"
 	"sync"
 
-	"gateway/internal/secret"
 	"gateway/localauth/scram"
 )
 
@@ -62,7 +61,7 @@ func (c *Client) Connect(ctx context.Context, r ConnectRequest) (Answer, error) 
 // or kept before the portal has proved that it knows the verifier:
 // scram.ErrSignature says that it does not. The error is a *Problem where the
 // portal says no, ErrWaiting where it says not yet.
-func (c *Client) LoginLocal(ctx context.Context, user string, password secret.Text, want Want) (Session, error) {
+func (c *Client) LoginLocal(ctx context.Context, user string, password Secret, want Want) (Session, error) {
 	if want == WantCookie && (c.HTTP == nil || c.HTTP.Jar == nil) {
 		return Session{}, errors.New("client: a cookie is wanted, but HTTP has no Jar to keep it in")
 	}
@@ -100,7 +99,7 @@ func (c *Client) LoginLocal(ctx context.Context, user string, password secret.Te
 // LoginToken signs in with a token of a foreign provider that needs no
 // challenge, and returns a session with a token of ours. For an ID token that
 // has to carry a nonce, ask Connect for it and hand both to Login.
-func (c *Client) LoginToken(ctx context.Context, origin string, token secret.Text) (Session, error) {
+func (c *Client) LoginToken(ctx context.Context, origin string, token Secret) (Session, error) {
 	return c.Login(ctx, LoginRequest{AuthOrigin: origin, Token: token, Want: WantToken, App: c.App})
 }
 
@@ -119,7 +118,7 @@ func (c *Client) Login(ctx context.Context, r LoginRequest) (Session, error) {
 // Logout ends the session of a token, or, with none, the one in the Jar of
 // HTTP. It returns the address of the provider's logout page, if there is one.
 // Ending what has ended is no error.
-func (c *Client) Logout(ctx context.Context, token secret.Text) (endSession string, err error) {
+func (c *Client) Logout(ctx context.Context, token Secret) (endSession string, err error) {
 	var a Answer
 	x := exchange{method: http.MethodPost, path: "logout", bearer: token, out: &a}
 	want := WantToken

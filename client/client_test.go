@@ -12,12 +12,11 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"gateway/client"
-	"gateway/internal/secret"
 	"gateway/localauth"
 	"gateway/localauth/scram"
 )
 
-var right = secret.New(password)
+var right = client.NewSecret(password)
 
 func TestLoginLocalForAToken(t *testing.T) {
 	p := open(t)
@@ -65,7 +64,7 @@ func TestLoginLocalForACookie(t *testing.T) {
 	if got := names(t, c); got != session {
 		t.Errorf("cookies = %s, want the session's alone", got)
 	}
-	end, err := c.Logout(t.Context(), secret.Text{})
+	end, err := c.Logout(t.Context(), client.Secret{})
 	if err != nil || end != "https://id.corp.example/logout" {
 		t.Errorf("Logout = %q, %v, want the provider's logout page", end, err)
 	}
@@ -84,7 +83,7 @@ func TestLogoutOfAToken(t *testing.T) {
 	p := open(t)
 	c := p.client(t)
 	jar(t, c).SetCookies(address(t, p.URL), []*http.Cookie{kept(session)})
-	if _, err := c.Logout(t.Context(), secret.New("the-token")); err != nil {
+	if _, err := c.Logout(t.Context(), client.NewSecret("the-token")); err != nil {
 		t.Fatal(err)
 	}
 	if h := p.heard[0]; h.bearer != "Bearer the-token" || h.cookies != "" {
@@ -97,7 +96,7 @@ func TestLogoutOfAToken(t *testing.T) {
 
 func TestLoginToken(t *testing.T) {
 	p := open(t)
-	s, err := p.client(t).LoginToken(t.Context(), "corp", secret.New("theirs"))
+	s, err := p.client(t).LoginToken(t.Context(), "corp", client.NewSecret("theirs"))
 	if err != nil || s.Login != "corp:1" || s.Token.Reveal() != "ours for theirs" {
 		t.Errorf("LoginToken = %+v, %v, want corp:1 with a token", s, err)
 	}
@@ -131,7 +130,7 @@ func TestConnect(t *testing.T) {
 func TestProblems(t *testing.T) {
 	p := open(t)
 	c := p.client(t)
-	_, err := c.LoginLocal(t.Context(), "alice", secret.New("wrong"), client.WantToken)
+	_, err := c.LoginLocal(t.Context(), "alice", client.NewSecret("wrong"), client.WantToken)
 	var no *client.Problem
 	if !errors.As(err, &no) || no.Code != "BadUserOrPassword" || no.Status != http.StatusUnauthorized {
 		t.Errorf("LoginLocal with a wrong password = %v, want BadUserOrPassword", err)
@@ -176,7 +175,7 @@ func TestWaiting(t *testing.T) {
 	p.answer = func(w http.ResponseWriter, _ *http.Request) {
 		say(w, http.StatusAccepted, map[string]any{"user_id": "id-1"})
 	}
-	s, err := p.client(t).LoginToken(t.Context(), "corp", secret.New("theirs"))
+	s, err := p.client(t).LoginToken(t.Context(), "corp", client.NewSecret("theirs"))
 	if !errors.Is(err, client.ErrWaiting) || s.UserID != "id-1" || !s.Token.Empty() {
 		t.Errorf("LoginToken = %+v, %v, want ErrWaiting", s, err)
 	}
@@ -259,7 +258,7 @@ func TestAnswersOutOfBounds(t *testing.T) {
 		},
 	} {
 		p.answer = answer
-		if s, err := p.client(t).LoginToken(t.Context(), "corp", secret.New("theirs")); err == nil {
+		if s, err := p.client(t).LoginToken(t.Context(), "corp", client.NewSecret("theirs")); err == nil {
 			t.Errorf("%s: LoginToken = %+v, want an error", name, s)
 		}
 	}
@@ -267,7 +266,7 @@ func TestAnswersOutOfBounds(t *testing.T) {
 
 func TestPasswordIsCheckedBeforeAnythingIsSent(t *testing.T) {
 	p := open(t)
-	if _, err := p.client(t).LoginLocal(t.Context(), "alice", secret.New("a\x00b"), client.WantToken); !errors.Is(err, localauth.ErrPassword) || len(p.heard) != 0 {
+	if _, err := p.client(t).LoginLocal(t.Context(), "alice", client.NewSecret("a\x00b"), client.WantToken); !errors.Is(err, localauth.ErrPassword) || len(p.heard) != 0 {
 		t.Errorf("LoginLocal = %v after %d requests, want ErrPassword after none", err, len(p.heard))
 	}
 }

@@ -35,7 +35,11 @@ func (p *Problem) Error() string {
 	case p.Detail == "":
 		return fmt.Sprintf("status %d: %q", p.Status, p.Code)
 	}
-	return fmt.Sprintf("status %d: %q: %q", p.Status, p.Code, p.Detail)
+	text := fmt.Sprintf("status %d: %q: %q", p.Status, p.Code, p.Detail)
+	if p.RetryAfter > 0 {
+		text += ", in " + p.RetryAfter.String()
+	}
+	return text
 }
 
 // problem reads an answer that is no success.

@@ -9,8 +9,6 @@ import (
 	"io"
 	"net/http"
 	"time"
-
-	"gateway/internal/secret"
 )
 
 const (
@@ -23,7 +21,7 @@ type exchange struct {
 	method, path string
 	in           any // nil: no body
 	cookies      []*http.Cookie
-	bearer       secret.Text
+	bearer       Secret
 	out          any
 }
 

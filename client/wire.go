@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"net/http"
 	"time"
-
-	"gateway/internal/secret"
 )
 
 // Want says what a sign-in is redeemed for.
@@ -32,7 +30,7 @@ type ConnectRequest struct {
 type LoginRequest struct {
 	User           string
 	AuthOrigin     string
-	Token          secret.Text
+	Token          Secret
 	ChallengeID    string
 	ChallengeReply string // RFC 5802, section 7: client-final-message
 	Want           Want
@@ -79,7 +77,7 @@ type Origin struct {
 type Session struct {
 	Login         string
 	UserID        string
-	Token         secret.Text // empty where a cookie was wanted
+	Token         Secret // empty where a cookie was wanted
 	UserInfo      UserInfo
 	ServerFinal   string   // RFC 5802, section 7; LoginLocal has checked it
 	FactorsNeeded []string // not empty: the session is pending until they are given
@@ -112,7 +110,7 @@ func (s *Session) UnmarshalJSON(b []byte) error {
 		return fmt.Errorf("session: %w", err)
 	}
 	*s = Session{
-		Login: wire.Login, UserID: wire.UserID, Token: secret.New(wire.Token), UserInfo: wire.UserInfo,
+		Login: wire.Login, UserID: wire.UserID, Token: NewSecret(wire.Token), UserInfo: wire.UserInfo,
 		ServerFinal: wire.ServerFinal, FactorsNeeded: wire.FactorsNeeded,
 	}
 	return nil

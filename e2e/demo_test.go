@@ -122,9 +122,7 @@ func TestRefusalCarriesADecisionID(t *testing.T) {
 	if id == "" {
 		b.fail("no decision_id on the refusal:\n%s", b.text())
 	}
-	if !strings.Contains(d.out.String(), "decision_id="+id) {
-		t.Errorf("the log does not know %s", id)
-	}
+	eventually(t, "the log knows "+id, func() bool { return strings.Contains(d.out.String(), "decision_id="+id) })
 }
 
 // A wrong password is told in words, on the page, and nothing else changes.

@@ -37,6 +37,7 @@ type Event struct {
 	Kind     Kind
 	Outcome  Outcome
 	Action   string     // of an Admin event: "user add", "session revoke"
+	Groups   []string   // of an Admin event: the user's own groups from now on
 	Reason   string     // why, in one word of the room that refused
 	UserID   string     // whom it is about
 	Login    string     // the name that was used or is recorded
@@ -82,6 +83,9 @@ func (l *Log) Record(ctx context.Context, e Event) error {
 		if f.value != "" {
 			r.AddAttrs(slog.String(f.key, f.value))
 		}
+	}
+	if e.Kind == Admin && e.Groups != nil {
+		r.AddAttrs(slog.Any("groups", e.Groups))
 	}
 	if e.Client.IsValid() {
 		r.AddAttrs(slog.String("client", e.Client.String()))

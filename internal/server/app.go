@@ -82,7 +82,11 @@ func (s *Server) refusePage(c *gin.Context) error {
 		method: http.MethodGet, host: hostOf(c), audience: s.atApp(c), target: canonical.Target{Path: "/", Raw: "/"},
 		client: s.client(r), page: navigates(http.MethodGet, r.Header),
 	}
-	if _, trusted := s.peer(r); trusted {
+	peer, trusted := s.peer(r)
+	if !trusted && len(r.Header["X-Original-Url"]) > 0 {
+		return explain(fmt.Errorf("%w: %s", errPeer, address(peer)), "The proxy in front of the gateway is not named in trusted_proxies, so its word does not count.")
+	}
+	if trusted {
 		if err := noAliases(r.Header); err != nil {
 			return err
 		}

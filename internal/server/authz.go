@@ -1,6 +1,7 @@
 package server
 
 import (
+	"fmt"
 	"net/http"
 
 	"github.com/gin-gonic/gin"
@@ -20,8 +21,8 @@ func (s *Server) AuthzHandler() http.Handler {
 
 func (s *Server) trustedOnly(c *gin.Context) {
 	s.own(c.Writer.Header())
-	if _, trusted := s.peer(c.Request); !trusted {
-		s.fail(c.Writer, c.Request, errPeer)
+	if peer, trusted := s.peer(c.Request); !trusted {
+		s.fail(c.Writer, c.Request, fmt.Errorf("%w: %s", errPeer, address(peer)))
 		c.Abort()
 	}
 }

@@ -100,6 +100,9 @@ type explained struct {
 	detail string
 }
 
+// Error is for the log: the chain, and what the stranger was told.
+func (e explained) Error() string { return e.error.Error() + ": " + e.detail }
+
 func (e explained) Unwrap() error { return e.error }
 
 // explain gives err a better sentence than the table has.

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"fmt"
 	"net/http"
 	"strings"
 
@@ -93,7 +94,7 @@ func (s *Server) otherScheme() string {
 func noAliases(h http.Header) error {
 	for name := range h {
 		if proxy.Managed(name) || proxy.Alias(name) {
-			return explain(errBad, "The request carries an identity header. Only the gateway may set those.")
+			return explain(fmt.Errorf("%w: header %.64q", errBad, name), "The request carries an identity header. Only the gateway may set those.")
 		}
 	}
 	return nil

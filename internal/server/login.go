@@ -130,6 +130,7 @@ func (s *Server) enterLocal(c *gin.Context, req loginRequest, g goal) (entry, st
 	}
 	buckets := append(throttle.Sources(s.client(c.Request)), throttle.Account(pending.Login))
 	if err := s.Throttle.Admit(ctx, buckets...); err != nil {
+		s.auditFailedSignIn(c, identity.Local, pending.Login, err)
 		return entry{}, "", err
 	}
 	outcome, err := s.Local.Finish(ctx, pending)
@@ -171,6 +172,7 @@ func (s *Server) enterForeign(c *gin.Context, req loginRequest, want localauth.W
 	}
 	sources := throttle.Sources(s.client(c.Request))
 	if err := s.Throttle.Admit(ctx, sources...); err != nil {
+		s.auditFailedSignIn(c, req.AuthOrigin, "", err)
 		return entry{}, err
 	}
 	assertion, err := s.Foreign.FinishToken(ctx, req.AuthOrigin, browser, req.ChallengeID, secret.New(req.Token))
@@ -289,8 +291,8 @@ func (s *Server) loginOk(c *gin.Context, session sessions.Session) loginOk {
 }
 
 func (s *Server) auditFailedSignIn(c *gin.Context, origin, login string, cause error) {
-	outcome, reason := audit.Refused, answerFor(cause).code
-	if answerFor(cause).is == nil {
+	outcome, reason := audit.Refused, describe(http.Header{}, cause).Error
+	if reason == cannotTell.code {
 		outcome = audit.Failed
 	}
 	if refusal, ok := errors.AsType[*localauth.Refusal](cause); ok {
