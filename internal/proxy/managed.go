@@ -16,8 +16,9 @@ var managed = reducedSet(
 	"X-Token-User-Email", "X-Token-User-Name", "X-Token-Subject", "X-Token-User-Roles", "Cf-Access-Authenticated-User-Email", "Cf-Access-Jwt-Assertion",
 )
 
-// forwarding names the headers by which proxies speak of the original request.
-var forwarding = reducedSet(
+// forwarding names the headers by which proxies speak of the original request,
+// each in its plain spelling, by its reduced name.
+var forwarding = plainNames(
 	"Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Forwarded-Protocol", "X-Forwarded-Ssl", "X-Forwarded-Scheme",
 	"X-Forwarded-Port", "X-Forwarded-Server", "X-Forwarded-Prefix", "X-Forwarded-Path", "X-Forwarded-Uri", "X-Forwarded-Method", "X-Forwarded-By",
 	"X-Forwarded-Tls-Client-Cert", "X-Forwarded-Tls-Client-Cert-Info",
@@ -32,18 +33,19 @@ func Managed(name string) bool { return reducedIn(managed, name) }
 
 // Forwarding reports whether the header name, reduced likewise, is that of a
 // forwarding header.
-func Forwarding(name string) bool { return reducedIn(forwarding, name) }
+func Forwarding(name string) bool { return plain(name) != "" }
 
-// Alias reports whether the name stands for a managed or forwarding header
-// without being a plain spelling of it.
+// Alias reports whether the name, in the form that http.Header keeps it in,
+// stands for a forwarding header without being the plain spelling of it.
 func Alias(name string) bool {
-	for i := range len(name) {
-		c := name[i]
-		if c != '-' && (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') {
-			return Managed(name) || Forwarding(name)
-		}
-	}
-	return false
+	p := plain(name)
+	return p != "" && p != name
+}
+
+// plain returns the forwarding header that a name stands for, or "".
+func plain(name string) string {
+	var buf [maxReduced]byte
+	return forwarding[string(reduce(buf[:0], name))]
 }
 
 // Strip deletes every managed and forwarding header from h.
@@ -62,6 +64,15 @@ func reducedSet(names ...string) map[string]bool {
 		set[string(reduce(buf[:0], name))] = true
 	}
 	return set
+}
+
+func plainNames(names ...string) map[string]string {
+	all := make(map[string]string, len(names))
+	for _, name := range names {
+		var buf [maxReduced]byte
+		all[string(reduce(buf[:0], name))] = http.CanonicalHeaderKey(name)
+	}
+	return all
 }
 
 // maxReduced is longer than any name in the sets, so a longer one is in none.

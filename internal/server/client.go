@@ -31,14 +31,14 @@ func (s *Server) client(r *http.Request) netip.Addr {
 	if !trusted {
 		return peer
 	}
-	chain, ok := one(r.Header, "X-Forwarded-For")
-	if !ok {
-		if len(r.Header["X-Forwarded-For"]) > 1 {
-			return netip.Addr{}
-		}
+	switch chain := r.Header["X-Forwarded-For"]; len(chain) {
+	case 0:
 		return peer
+	case 1:
+		return s.walk(chain[0])
+	default:
+		return netip.Addr{}
 	}
-	return s.walk(chain)
 }
 
 // walk reads a chain of hops from the right. The first hop that is not an
