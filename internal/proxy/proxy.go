@@ -136,8 +136,7 @@ func keepOwnCookies(resp *http.Response) error {
 	}
 	kept := lines[:0:0]
 	for _, line := range lines {
-		name, _, _ := strings.Cut(line, "=")
-		if !f.OwnCookie(strings.Trim(name, " \t")) {
+		if !f.OwnCookie(cookieName(line)) {
 			kept = append(kept, line)
 		}
 	}
@@ -147,6 +146,18 @@ func keepOwnCookies(resp *http.Response) error {
 	}
 	resp.Header["Set-Cookie"] = kept
 	return nil
+}
+
+// cookieName returns the name under which a cookie comes back that a Set-Cookie
+// line sets. Browsers send one without a name as its bare value (RFC 6265bis,
+// section 5.8.3), which may have the look of another name and value.
+func cookieName(line string) string {
+	pair, _, _ := strings.Cut(line, ";")
+	name, value, _ := strings.Cut(pair, "=")
+	if name = strings.Trim(name, " \t"); name == "" {
+		name, _, _ = strings.Cut(value, "=")
+	}
+	return strings.Trim(name, " \t")
 }
 
 // pool lends copy buffers.

@@ -65,6 +65,7 @@ func (s *Server) serveApp(c *gin.Context) error {
 		Target: q.target, Host: q.audience[strings.Index(q.audience, "://")+3:], Scheme: s.Site.Scheme, Client: q.client,
 		Identity: identity, DropAuthorization: q.credential.bearer, OwnCookie: ownCookie,
 	})
+	c.Writer.WriteHeaderNow() // else Gin, which had no route for this, writes into an app's 404 that has no body
 	return nil
 }
 

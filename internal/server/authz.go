@@ -13,6 +13,7 @@ import (
 // answered.
 func (s *Server) AuthzHandler() http.Handler {
 	e := s.engine()
+	e.NoMethod(func(c *gin.Context) { s.subrequest(c.Writer, c.Request, question{}, verdict{}, errMethod) }) // 403: nginx bears no 405
 	e.Use(s.trustedOnly)
 	e.Any("/.gateway/authz/forward-auth", s.answer(forwardAuth, s.plain))
 	e.Any("/.gateway/authz/auth-request", s.answer(authRequest, s.subrequest))
@@ -20,8 +21,9 @@ func (s *Server) AuthzHandler() http.Handler {
 }
 
 func (s *Server) trustedOnly(c *gin.Context) {
-	s.own(c.Writer.Header())
+	c.Writer.Header()["Cache-Control"] = noStore // an allow carries little else: it is all that most checks say
 	if peer, trusted := s.peer(c.Request); !trusted {
+		s.own(c.Writer.Header())
 		s.fail(c.Writer, c.Request, fmt.Errorf("%w: %s", errPeer, address(peer)))
 		c.Abort()
 	}
@@ -56,6 +58,7 @@ func (s *Server) answer(read original, refuse speak) gin.HandlerFunc {
 
 // plain refuses in the words of HTTP: 303, 400, 401, 403, 503.
 func (s *Server) plain(w http.ResponseWriter, r *http.Request, q question, v verdict, err error) {
+	s.own(w.Header())
 	identityHeaders(w.Header(), nil, "")
 	if err != nil {
 		s.fail(w, r, err)
@@ -67,6 +70,7 @@ func (s *Server) plain(w http.ResponseWriter, r *http.Request, q question, v ver
 // subrequest refuses as nginx's auth_request can bear it: 401, 403 or 503, and
 // never a redirect.
 func (s *Server) subrequest(w http.ResponseWriter, r *http.Request, q question, v verdict, err error) {
+	s.own(w.Header())
 	identityHeaders(w.Header(), nil, "")
 	q.page = false
 	switch {

@@ -250,14 +250,17 @@ func (h *house) raw(text string) answer {
 	return h.rawTo(h.front.Listener.Addr(), "", text)
 }
 
+// hangUp, at the end of a text, is where the client stops sending for good.
+const hangUp = "<hangs up>"
+
 func (h *house) rawTo(to net.Addr, from, text string) answer {
 	h.Helper()
 	conn, err := (&net.Dialer{LocalAddr: local(from)}).DialContext(context.Background(), "tcp", to.String())
 	h.must(err)
 	defer conn.Close()
 	go func() { // what is refused early is not read to the end
-		_, _ = io.WriteString(conn, text)
-		if tcp, ok := conn.(*net.TCPConn); ok {
+		_, _ = io.WriteString(conn, strings.TrimSuffix(text, hangUp))
+		if tcp, ok := conn.(*net.TCPConn); ok && strings.HasSuffix(text, hangUp) {
 			_ = tcp.CloseWrite()
 		}
 	}()
