@@ -97,7 +97,7 @@ func (s *Server) say(w http.ResponseWriter, r *http.Request, p problem, cause er
 		level = slog.LevelDebug
 	}
 	s.log().Log(r.Context(), level, "answered with an error", slog.Int("status", p.Status), slog.String("error", p.Error),
-		slog.String("cause", text(cause)), slog.String("request_id", p.RequestID), slog.String("path", clipped(r.URL.Path)))
+		slog.String("cause", text(cause)), slog.String("request_id", p.RequestID), slog.String("asked", asked(r)))
 	if page {
 		s.page(w, p.Status, pages.Failure{Status: p.Status, At: s.now().UTC(), Detail: p.Detail, RequestID: p.RequestID, Retry: p.retry})
 		return
@@ -136,6 +136,17 @@ func text(err error) string {
 		return ""
 	}
 	return err.Error()
+}
+
+// asked says what a request was for, without its query: the original one, where
+// a front proxy asks about it. It is as the peer wrote it, for the log alone.
+func asked(r *http.Request) string {
+	address := r.Host + r.URL.Path
+	if strings.HasPrefix(r.URL.Path, "/.gateway/authz/") {
+		address = r.Header.Get("X-Forwarded-Host") + r.Header.Get("X-Forwarded-Uri") + r.Header.Get("X-Original-Url")
+	}
+	address, _, _ = strings.Cut(address, "?")
+	return clipped(address)
 }
 
 // clipped bounds what a stranger can make the log grow by.

@@ -1,0 +1,47 @@
+package server_test
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"testing"
+)
+
+// discard is an answer that nobody reads.
+type discard struct {
+	header http.Header
+	status int
+}
+
+func (d *discard) Header() http.Header         { return d.header }
+func (d *discard) WriteHeader(status int)      { d.status = status }
+func (d *discard) Write(b []byte) (int, error) { return len(b), nil }
+
+// BenchmarkCheck is the forward-auth check without the network.
+func BenchmarkCheck(b *testing.B) {
+	h := open(b, plain)
+	handler := h.server.AuthzHandler()
+	token := h.token(h.alice, h.site.wiki)
+	for _, row := range []struct{ name, uri, cookie string }{
+		{"authorised", "/page?x=1", "gateway=" + token},
+		{"anonymous", "/public/page", ""},
+	} {
+		b.Run(row.name, func(b *testing.B) {
+			r := httptest.NewRequestWithContext(b.Context(), http.MethodGet, "/.gateway/authz/forward-auth", nil)
+			r.RemoteAddr = trusted + ":4711"
+			r.Header = http.Header{
+				"X-Forwarded-Method": {"GET"}, "X-Forwarded-Proto": {"http"}, "X-Forwarded-Host": {h.site.wiki + ":8080"},
+				"X-Forwarded-Uri": {row.uri}, "X-Forwarded-For": {"192.0.2.7"}, "Accept": {"text/html"}, "User-Agent": {"bench"},
+			}
+			if row.cookie != "" {
+				r.Header["Cookie"] = []string{row.cookie}
+			}
+			b.ReportAllocs()
+			for b.Loop() {
+				d := discard{header: make(http.Header, 12)}
+				if handler.ServeHTTP(&d, r); d.status != http.StatusOK {
+					b.Fatalf("status %d", d.status)
+				}
+			}
+		})
+	}
+}
