@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/tls"
 	"encoding/json"
+	"errors"
 	"io"
 	"net"
 	"net/http"
@@ -283,4 +284,12 @@ func (h *house) command(method, path string, body any) answer {
 	}
 	b := &browser{h, nil, h.client(nil, "", h.admin.Listener.Addr())}
 	return b.do(method, "http://admin"+path, text)
+}
+
+// decode reads a JSON body, in any goroutine.
+func decode(t testing.TB, resp *http.Response, into any) {
+	t.Helper()
+	if err := errors.Join(json.NewDecoder(resp.Body).Decode(into), resp.Body.Close()); err != nil {
+		t.Error(err)
+	}
 }
