@@ -7,6 +7,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"math/big"
+	"slices"
 	"strings"
 )
 
@@ -43,16 +44,17 @@ func verified(h *house, keys, token string) map[string]any {
 		Keys []struct{ Kid, X, Y string }
 	}
 	h.must(json.Unmarshal([]byte(keys), &set))
-	number := func(text string) *big.Int {
-		raw, err := base64.RawURLEncoding.DecodeString(text)
-		h.must(err)
-		return new(big.Int).SetBytes(raw)
-	}
 	signature, err := base64.RawURLEncoding.DecodeString(parts[2])
 	h.must(err)
 	sum := sha256.Sum256([]byte(parts[0] + "." + parts[1]))
 	for _, k := range set.Keys {
-		key := &ecdsa.PublicKey{Curve: elliptic.P256(), X: number(k.X), Y: number(k.Y)}
+		x, err := base64.RawURLEncoding.DecodeString(k.X)
+		h.must(err)
+		y, err := base64.RawURLEncoding.DecodeString(k.Y)
+		h.must(err)
+		point := slices.Concat([]byte{4}, x, y)
+		key, err := ecdsa.ParseUncompressedPublicKey(elliptic.P256(), point)
+		h.must(err)
 		if k.Kid == head["kid"] && len(signature) == 64 && ecdsa.Verify(key, sum[:], new(big.Int).SetBytes(signature[:32]), new(big.Int).SetBytes(signature[32:])) {
 			return part(h, parts[1])
 		}

@@ -12,6 +12,7 @@ import (
 
 	"gateway/client"
 	"gateway/internal/secret"
+	"gateway/internal/throttle"
 	"gateway/localauth"
 )
 
@@ -404,6 +405,29 @@ func wrongly(h *house, p person) [2]string {
 	return [2]string{alike(c.answer), alike(a)}
 }
 
+// Nothing is stored at connect, however often strangers ask, and nobody's
+// challenge gives way to theirs.
+func TestConnectStoresNothing(t *testing.T) {
+	t.Parallel()
+	h := open(t, https)
+	b := h.browser()
+	held := h.alice.answers(b.connect("alice"))
+	slots := func() []throttle.Slot {
+		all, err := h.store.LoadSlots(t.Context())
+		h.must(err)
+		return all
+	}
+	before, filled := h.rows(), len(slots())
+	for range 300 {
+		h.program().connect("alice", "want", "token")
+	}
+	h.unchanged("connected", before)
+	if got := len(slots()); got != filled {
+		t.Errorf("the throttle has %d slots, there were %d", got, filled)
+	}
+	b.post(h.Portal+"/.gateway/login", held).wants(http.StatusOK)
+}
+
 func TestSaltsOfUnknownNamesLast(t *testing.T) {
 	t.Parallel()
 	h := open(t, https)
@@ -504,7 +528,7 @@ func TestOneSourceIsLimited(t *testing.T) {
 }
 
 func TestReplay(t *testing.T) {
-	both(t, func(t *testing.T, h *house) {
+	both(t, func(_ *testing.T, h *house) {
 		b := h.browser()
 		body := h.alice.answers(b.connect("alice"))
 		b.post(h.Portal+"/.gateway/login", body).wants(http.StatusOK)

@@ -2,6 +2,7 @@ package server_test
 
 import (
 	"encoding/json"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -118,9 +119,7 @@ func TestSecretsStayWhereTheyBelong(t *testing.T) {
 		h.watch.hearing = true
 		h.tour(t)
 		secrets := map[string]string{h.corp.ClientSecret: "client secret", aliceMail: "e-mail address", bobMail: "e-mail address", carolMail: "e-mail address", daveMail: "e-mail address"}
-		for value, what := range h.watch.secrets {
-			secrets[value] = what
-		}
+		maps.Copy(secrets, h.watch.secrets)
 		kinds := map[string]bool{}
 		for value, what := range secrets {
 			kinds[what] = true

@@ -3,6 +3,7 @@ package server_test
 import (
 	"bytes"
 	"encoding/json"
+	"maps"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -64,9 +65,7 @@ func (h *house) inspectLog() {
 	}
 	h.watch.mu.Lock()
 	defer h.watch.mu.Unlock()
-	for value, what := range h.watch.secrets {
-		secrets[value] = what
-	}
+	maps.Copy(secrets, h.watch.secrets)
 	for value, what := range secrets {
 		if strings.Contains(log, value) {
 			h.Errorf("log: holds a secret: %s", what)
