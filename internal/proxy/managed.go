@@ -48,6 +48,18 @@ func plain(name string) string {
 	return forwarding[string(reduce(buf[:0], name))]
 }
 
+// rerouting names the forwarding headers by which an app could be led to take
+// a request for another one than was decided on.
+var rerouting = map[string]bool{
+	"Forwarded": true, "X-Forwarded-Uri": true, "X-Forwarded-Method": true, "X-Forwarded-Prefix": true, "X-Forwarded-Path": true,
+	"X-Original-Url": true, "X-Original-Uri": true, "X-Original-Method": true, "X-Original-Host": true, "X-Rewrite-Url": true,
+	"X-Http-Method-Override": true, "X-Http-Method": true, "X-Method-Override": true, "X-Envoy-Original-Path": true,
+}
+
+// Rerouting reports whether a header, by its plain name, says that another
+// request was made than this one.
+func Rerouting(name string) bool { return rerouting[name] }
+
 // Strip deletes every managed and forwarding header from h.
 func Strip(h http.Header) {
 	for name := range h {

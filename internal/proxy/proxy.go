@@ -83,6 +83,10 @@ func rewrite(pr *httputil.ProxyRequest, origin *url.URL) {
 	out.Trailer = nil
 	Strip(out.Header)
 	h := out.Header
+	if up := h["Upgrade"]; len(up) > 0 && (len(up) != 1 || !strings.EqualFold(up[0], "websocket")) {
+		delete(h, "Upgrade") // whatever is spoken inside a tunnel was never decided on
+		delete(h, "Connection")
+	}
 	if f.Client.IsValid() {
 		h["X-Forwarded-For"] = []string{f.Client.String()}
 	}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/gin-gonic/gin"
 
@@ -61,6 +62,9 @@ func (s *Server) serveApp(c *gin.Context) error {
 	for _, name := range []string{"Cache-Control", "X-Content-Type-Options", "Referrer-Policy", "Strict-Transport-Security"} {
 		w.Header().Del(name) // what the app answers is the app's to say
 	}
+	if r.ContentLength != 0 { // what the app may receive may take its time
+		_ = http.NewResponseController(w).SetReadDeadline(time.Time{})
+	}
 	app.Upstream.Serve(w, r, proxy.Forward{
 		Target: q.target, Host: q.audience[strings.Index(q.audience, "://")+3:], Scheme: s.Site.Scheme, Client: q.client,
 		Identity: identity, DropAuthorization: q.credential.bearer, OwnCookie: ownCookie,
@@ -88,7 +92,7 @@ func (s *Server) refusePage(c *gin.Context) error {
 		return explain(fmt.Errorf("%w: %s", errPeer, address(peer)), "The proxy in front of the gateway is not named in trusted_proxies, so its word does not count.")
 	}
 	if trusted {
-		if err := noAliases(r.Header); err != nil {
+		if err := noForgery(r.Header, ofAuthRequest); err != nil {
 			return err
 		}
 		if err := s.originalURL(r, &q); err != nil {

@@ -15,6 +15,7 @@ import (
 	"gateway/internal/once"
 	"gateway/internal/returnto"
 	"gateway/internal/server/pages"
+	"gateway/internal/throttle"
 	"gateway/providers"
 )
 
@@ -55,7 +56,11 @@ func (s *Server) callback(c *gin.Context) error {
 	if err != nil {
 		return flowError{err, signInPath(returnto.Address{})}
 	}
-	origin := c.Param("origin")
+	origin, sources := c.Param("origin"), throttle.Sources(s.client(c.Request))
+	if err := s.Throttle.Admit(c.Request.Context(), sources...); err != nil {
+		s.auditFailedSignIn(c, origin, "", err)
+		return flowError{err, signInPath(returnto.Address{})}
+	}
 	assertion, req, err := s.Foreign.Finish(c.Request.Context(), origin, browser, cb)
 	there := addressOf(req.ReturnTo)
 	switch {
@@ -66,6 +71,7 @@ func (s *Server) callback(c *gin.Context) error {
 		s.auditFailedSignIn(c, origin, "", err)
 		return flowError{err, signInPath(there)}
 	}
+	s.Throttle.Forgive(sources...)
 	return s.arrive(c, before, assertion, there)
 }
 

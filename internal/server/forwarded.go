@@ -24,7 +24,7 @@ func forwardAuth(s *Server, r *http.Request) (question, error) {
 	if !ok1 || !ok2 || !ok3 || !ok4 || !ok5 {
 		return question{}, explain(errBad, "X-Forwarded-Method, -Proto, -Host, -Uri and -For must each be there once.")
 	}
-	return s.original(r, method, proto, host, uri)
+	return s.original(r, [2]string{"X-Forwarded-Method", "X-Forwarded-Uri"}, method, proto, host, uri)
 }
 
 // authRequest reads the dialect of nginx's auth_request, which HAProxy speaks
@@ -40,8 +40,11 @@ func authRequest(s *Server, r *http.Request) (question, error) {
 	if !ok {
 		return question{}, explain(errBad, "X-Original-URL must be an absolute URL: $scheme://$http_host$request_uri.")
 	}
-	return s.original(r, method, proto, host, uri)
+	return s.original(r, ofAuthRequest, method, proto, host, uri)
 }
+
+// ofAuthRequest are the headers by which its proxies say what was asked.
+var ofAuthRequest = [2]string{"X-Original-Method", "X-Original-Url"}
 
 // splitURL cuts an absolute URL without reading anything into it.
 func splitURL(address string) (scheme, host, uri string, ok bool) {
@@ -56,8 +59,8 @@ func splitURL(address string) (scheme, host, uri string, ok bool) {
 	return scheme, rest[:i], rest[i:], true
 }
 
-func (s *Server) original(r *http.Request, method, proto, host, uri string) (question, error) {
-	if err := noAliases(r.Header); err != nil {
+func (s *Server) original(r *http.Request, own [2]string, method, proto, host, uri string) (question, error) {
+	if err := noForgery(r.Header, own); err != nil {
 		return question{}, err
 	}
 	if scheme := strings.Replace(proto, "ws", "http", 1); scheme != s.Site.Scheme { // ws is http, wss is https
@@ -89,12 +92,16 @@ func (s *Server) otherScheme() string {
 	return "another scheme than http"
 }
 
-// noAliases refuses identity headers that a client forged, and other spellings
-// of forwarding headers: some app behind would take them for ours.
-func noAliases(h http.Header) error {
+// noForgery refuses identity headers that a client forged, other spellings of
+// forwarding headers, and those that speak of another request, but for the
+// dialect's own: some app behind would believe them.
+func noForgery(h http.Header, own [2]string) error {
 	for name := range h {
-		if proxy.Managed(name) || proxy.Alias(name) {
+		switch {
+		case proxy.Managed(name):
 			return explain(fmt.Errorf("%w: header %.64q", errBad, name), "The request carries an identity header. Only the gateway may set those.")
+		case proxy.Alias(name), proxy.Rerouting(name) && name != own[0] && name != own[1]:
+			return explain(fmt.Errorf("%w: header %.64q", errBad, name), "The request carries a header that speaks of another request. Only proxies may set those, and the one in front should remove it.")
 		}
 	}
 	return nil

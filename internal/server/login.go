@@ -297,6 +297,9 @@ func (s *Server) auditFailedSignIn(c *gin.Context, origin, login string, cause e
 	}
 	if refusal, ok := errors.AsType[*localauth.Refusal](cause); ok {
 		reason = string(refusal.Reason)
+		if refusal.Reason == localauth.Unknown {
+			login = "" // it may be a password in the wrong field
+		}
 	}
 	if errors.Is(cause, accounts.ErrDisabled) {
 		reason = "disabled"

@@ -1,15 +1,24 @@
 package server
 
 import (
+	"cmp"
 	"log/slog"
 	"net/http"
 	"runtime/debug"
+	"time"
 )
 
-// guard wraps a listener's handler: a panic refuses.
+// bodyTime is how long a stranger may take to send a body: the app's own time
+// begins when the request is let in.
+const bodyTime = 30 * time.Second
+
+// guard wraps a listener's handler: a panic refuses, and bodies end in time.
 func (s *Server) guard(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		defer s.recover(w)
+		if r.ContentLength != 0 {
+			_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(cmp.Or(s.BodyTime, bodyTime))) //nolint:forbidigo // the network's clock, not ours
+		}
 		next.ServeHTTP(w, r)
 	})
 }

@@ -63,6 +63,7 @@ func describe(h http.Header, err error) problem {
 	}
 	if d, ok := errors.AsType[decisionError](err); ok {
 		p.DecisionID = d.id
+		h.Set(headerDecision, d.id)
 	}
 	if f, ok := errors.AsType[flowError](err); ok {
 		p.retry = f.retry

@@ -58,6 +58,7 @@ type Server struct {
 	Audit    *audit.Log
 	Log      *slog.Logger
 	Ready    func(context.Context) error // nil: always ready
+	BodyTime time.Duration               // in which a request that is not let in has to send its body; 0 means 30 seconds
 	Now      func() time.Time
 
 	stopping atomic.Bool

@@ -88,6 +88,8 @@ func (s *Server) visitor(ctx context.Context, c credential, audience string) vis
 func (s *Server) person(ctx context.Context, session sessions.Session) visitor {
 	user, err := s.Register.User(ctx, session.UserID)
 	switch {
+	case !s.stands(session.Provider):
+		return visitor{err: fmt.Errorf("%w: its door is shut", sessions.ErrNone)}
 	case errors.Is(err, accounts.ErrNone):
 		return visitor{err: fmt.Errorf("%w: user is gone", sessions.ErrNone)}
 	case err != nil:
@@ -103,4 +105,21 @@ func (s *Server) person(ctx context.Context, session sessions.Session) visitor {
 		UserID: user.ID, Login: user.Login, Name: user.Name, Email: user.Email, EmailVerified: user.EmailVerified,
 		Groups: groups, Origin: session.Provider, AMR: session.AMR, AuthTime: session.AuthTime,
 	}}
+}
+
+// stands reports whether a door is still there: nobody stays in who came
+// through one that the configuration has closed.
+func (s *Server) stands(door string) bool {
+	if door == identity.Local {
+		return s.Local != nil
+	}
+	if s.Foreign == nil {
+		return false
+	}
+	for i := range s.Foreign.Providers {
+		if s.Foreign.Providers[i].ID == door {
+			return true
+		}
+	}
+	return false
 }

@@ -42,6 +42,29 @@ func (s *slot) charge(now int64, l Limit) {
 // drain takes from the level.
 func (s *slot) drain(level uint32) { s.level -= min(s.level, level) }
 
+// region is a part of the table for buckets of one kind: those of another leak
+// at another pace, and a flood of them may not fill these.
+type region uint8
+
+const (
+	accounts region = iota // a half
+	near                   // three eighths
+	far                    // an eighth
+)
+
+// of returns where the region begins in a table of n slots, and its size.
+func (r region) of(n uint64) (from, size uint64) {
+	eighth := n / 8
+	switch r {
+	case near:
+		return 4 * eighth, 3 * eighth
+	case far:
+		return 7 * eighth, n - 7*eighth
+	case accounts:
+	}
+	return 0, 4 * eighth
+}
+
 // place is where a bucket lies in the table.
 type place struct {
 	pair [2]uint32
@@ -57,8 +80,10 @@ func (t *Table) places(buckets []Bucket) []place {
 		mac := hmac.New(sha256.New, t.Key)
 		mac.Write([]byte(b.Name))
 		sum := mac.Sum(nil)
+		from, n := b.region.of(n)
 		first := binary.BigEndian.Uint64(sum[:8]) % n
 		second := (first + 1 + binary.BigEndian.Uint64(sum[8:16])%(n-1)) % n
+		first, second = from+first, from+second
 		all[i] = place{[2]uint32{uint32(first), uint32(second)}, b.Limit} //nolint:gosec // valid has refused a size that would not fit
 	}
 	return all

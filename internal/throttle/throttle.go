@@ -10,7 +10,7 @@
 //	bucket                      free   wait after the next failures       one failure is forgotten after
 //	account, by login              5   2 s, 4 s, 8 s … 15 min             1 h (all, after a success)
 //	source, IPv4 /32 or IPv6 /64 100   1 s, 2 s, 4 s … 5 min              1 min
-//	source, IPv6 /48            1000   1 s, 2 s, 4 s … 5 min              5 s
+//	source, IPv6 /48 and /32    1000   1 s, 2 s, 4 s … 5 min              5 s
 //
 // So an account takes at most 4 + 96 guesses in a day from wherever they
 // come, and after a day without a failure nothing is left of the earlier ones.
@@ -36,35 +36,36 @@ type Limit struct {
 type Bucket struct {
 	Name string
 	Limit
+	region region
 }
 
 // Account is the bucket of a canonical login, whoever tries from wherever.
 func Account(login string) Bucket {
-	return Bucket{"account " + login, Limit{Free: 5, Base: 2 * time.Second, Max: 15 * time.Minute, Leak: time.Hour, Clear: true}}
+	return Bucket{"account " + login, Limit{Free: 5, Base: 2 * time.Second, Max: 15 * time.Minute, Leak: time.Hour, Clear: true}, accounts}
 }
 
 // Sources returns the buckets of an address: its /32 if it is IPv4, else its
-// /64 and its /48. Addresses that are not known share one.
+// /64, its /48 and its /32. Addresses that are not known share one.
 func Sources(addr netip.Addr) []Bucket {
 	addr = addr.Unmap()
-	near := Limit{Free: 100, Base: time.Second, Max: 5 * time.Minute, Leak: time.Minute}
-	far := Limit{Free: 1000, Base: time.Second, Max: 5 * time.Minute, Leak: 5 * time.Second}
+	one := Limit{Free: 100, Base: time.Second, Max: 5 * time.Minute, Leak: time.Minute}
+	many := Limit{Free: 1000, Base: time.Second, Max: 5 * time.Minute, Leak: 5 * time.Second}
 	switch {
 	case addr.Is4():
-		return []Bucket{source(addr, 32, near)}
+		return []Bucket{source(addr, 32, one, near)}
 	case addr.Is6():
-		return []Bucket{source(addr, 64, near), source(addr, 48, far)}
+		return []Bucket{source(addr, 64, one, near), source(addr, 48, many, far), source(addr, 32, many, far)}
 	default:
-		return []Bucket{{"source unknown", far}}
+		return []Bucket{{"source unknown", many, far}}
 	}
 }
 
-func source(addr netip.Addr, bits int, l Limit) Bucket {
+func source(addr netip.Addr, bits int, l Limit, r region) Bucket {
 	prefix, err := addr.WithZone("").Prefix(bits)
 	if err != nil { // no address has fewer bits than we ask for
-		return Bucket{"source unknown", l}
+		return Bucket{"source unknown", l, r}
 	}
-	return Bucket{"source " + prefix.String(), l}
+	return Bucket{"source " + prefix.String(), l, r}
 }
 
 // wait returns how long a bucket rests after its last charge.

@@ -25,7 +25,7 @@ func (s *Store) CreateSession(ctx context.Context, n sessions.Session) error {
 			INSERT INTO sessions (id, parent, audience, user_id, issuer, subject, provider, foreign_id, groups, amr,
 				auth_time, created, seen, expires, address, user_agent)
 			SELECT ?1, NULLIF(?2, ''), ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16
-			WHERE EXISTS (SELECT 1 FROM users WHERE id = ?4)
+			WHERE EXISTS (SELECT 1 FROM users WHERE id = ?4 AND status = 'active')
 				AND (?2 = '' OR EXISTS (SELECT 1 FROM sessions WHERE id = ?2))`,
 			n.ID, n.Parent, n.Audience, n.UserID, n.Key.Issuer, n.Key.Subject, n.Provider, n.ForeignID, groups, amr,
 			micros(n.AuthTime), micros(n.Created), micros(n.Seen), micros(n.Expires), n.Address, n.UserAgent)
@@ -33,7 +33,7 @@ func (s *Store) CreateSession(ctx context.Context, n sessions.Session) error {
 			return fmt.Errorf("sqlite: create session: %w", err)
 		}
 		if made == 0 {
-			return fmt.Errorf("its user or its parent: %w", sessions.ErrNone)
+			return fmt.Errorf("its user, who is not active, or its parent: %w", sessions.ErrNone)
 		}
 		return nil
 	})
