@@ -309,12 +309,12 @@ func TestDocsApp(t *testing.T) {
 	}
 	direct := fmt.Sprintf("http://127.0.0.1:%d/", port)
 	if resp, _ := visit(t, "GET", direct, map[string]string{"Remote-User": "alice"}); resp.StatusCode != http.StatusUnauthorized {
-		t.Errorf("a forged header: %s", resp.Status)
+		t.Errorf("a forged header: %d", resp.StatusCode)
 	}
 	visit(t, "GET", s.at("two.localhost")+"/", map[string]string{"Authorization": "Bearer " + token("two")})
 	forTwo := other.last(t).Header.Get("X-Gateway-Jwt-Assertion")
 	if resp, _ := visit(t, "GET", direct, map[string]string{"X-Gateway-Jwt-Assertion": forTwo}); forTwo == "" || resp.StatusCode != http.StatusUnauthorized {
-		t.Errorf("an assertion for another app: %s", resp.Status)
+		t.Errorf("an assertion for another app: %d", resp.StatusCode)
 	}
 }
 
@@ -395,7 +395,7 @@ func TestDocsUpgrades(t *testing.T) {
 	defer resp.Body.Close()
 	stream, ok := resp.Body.(io.ReadWriter)
 	if resp.StatusCode != http.StatusSwitchingProtocols || !ok {
-		t.Fatalf("upgrade: %s", resp.Status)
+		t.Fatalf("upgrade: %d", resp.StatusCode)
 	}
 	heard := make([]byte, 5)
 	if _, err := stream.Write([]byte("hello")); err != nil {

@@ -24,13 +24,13 @@ const password = "correct horse battery staple"
 // front is a real proxy with the snippets that the documentation prints.
 type front struct {
 	name  string
-	start func(t *testing.T, s *site, app *echo)
+	start func(t *testing.T, s *site, one, two *echo)
 }
 
 var fronts = []front{{"nginx", startNginx}, {"caddy", startCaddy}}
 
 // startNginx includes the files of deploy/nginx as they are, but for the ports.
-func startNginx(t *testing.T, s *site, app *echo) {
+func startNginx(t *testing.T, s *site, one, two *echo) {
 	t.Helper()
 	folder := t.TempDir()
 	for _, name := range []string{"gateway-portal.conf", "gateway-app.conf"} {
@@ -55,20 +55,16 @@ http {
     client_body_temp_path %[1]s/body; proxy_temp_path %[1]s/proxy; fastcgi_temp_path %[1]s/fastcgi; uwsgi_temp_path %[1]s/uwsgi; scgi_temp_path %[1]s/scgi;
     include gateway-upstreams.conf;
     server { listen 127.0.0.1:%[2]d; server_name auth.localhost; include gateway-portal.conf; }
-    server {
-        listen 127.0.0.1:%[2]d;
-        server_name one.localhost two.other.localhost;
-        include gateway-app.conf;
-        location / { proxy_pass %[3]s; }
-    }
+    server { listen 127.0.0.1:%[2]d; server_name one.localhost; include gateway-app.conf; location / { proxy_pass %[3]s; } }
+    server { listen 127.0.0.1:%[2]d; server_name two.other.localhost; include gateway-app.conf; location / { proxy_pass %[4]s; } }
 }
-`, folder, s.public, app.URL))
+`, folder, s.public, one.URL, two.URL))
 	start(t, need(t, "nginx"), "-c", conf, "-p", folder, "-e", "stderr")
 	answering(t, s.public)
 }
 
 // startCaddy imports the file of deploy/caddy as it is.
-func startCaddy(t *testing.T, s *site, app *echo) {
+func startCaddy(t *testing.T, s *site, one, two *echo) {
 	t.Helper()
 	snippet, err := filepath.Abs("../deploy/caddy/gateway.caddy")
 	if err != nil {
@@ -85,11 +81,15 @@ http://auth.localhost:%[2]d {
 	bind 127.0.0.1
 	reverse_proxy 127.0.0.1:%[3]d
 }
-http://one.localhost:%[2]d, http://two.other.localhost:%[2]d {
+http://one.localhost:%[2]d {
 	bind 127.0.0.1
 	import gateway %[4]s
 }
-`, snippet, s.public, s.listen, strings.TrimPrefix(app.URL, "http://"), folder))
+http://two.other.localhost:%[2]d {
+	bind 127.0.0.1
+	import gateway %[6]s
+}
+`, snippet, s.public, s.listen, strings.TrimPrefix(one.URL, "http://"), folder, strings.TrimPrefix(two.URL, "http://")))
 	t.Setenv("GATEWAY_LISTEN_ADDRESS", fmt.Sprintf("127.0.0.1:%d", s.listen))
 	t.Setenv("GATEWAY_AUTHZ_ADDRESS", fmt.Sprintf("127.0.0.1:%d", s.authz))
 	t.Setenv("XDG_DATA_HOME", folder)
@@ -103,10 +103,10 @@ http://one.localhost:%[2]d, http://two.other.localhost:%[2]d {
 func TestBehindFrontProxies(t *testing.T) {
 	for _, f := range fronts {
 		t.Run(f.name, func(t *testing.T) {
-			app := startEcho(t)
+			app, other := startEcho(t), startEcho(t)
 			s := newSite(t, true, twoApps).serve()
 			s.addUser("alice", password, "--name", "Alice Ä", "--email", "alice@example.com", "--group", "staff")
-			f.start(t, s, app)
+			f.start(t, s, app, other)
 
 			b := browser(t)
 			b.open(s.at("one.localhost") + "/page?q=a%20b")
@@ -142,9 +142,9 @@ func TestBehindFrontProxies(t *testing.T) {
 func TestStrangersAtFrontProxies(t *testing.T) {
 	for _, f := range fronts {
 		t.Run(f.name, func(t *testing.T) {
-			app := startEcho(t)
+			app, other := startEcho(t), startEcho(t)
 			s := newSite(t, true, twoApps).serve()
-			f.start(t, s, app)
+			f.start(t, s, app, other)
 			for _, row := range []struct {
 				name, method, host, path string
 				header                   map[string]string
@@ -164,6 +164,12 @@ func TestStrangersAtFrontProxies(t *testing.T) {
 				{"double slash", "GET", "one.localhost", "//admin/", nil, []int{400, 403}, false},
 				{"forged original", "GET", "one.localhost", "/admin/", map[string]string{"X-Original-URL": "http://one.localhost/public/x", "X-Forwarded-Uri": "/public/x"}, []int{401, 400, 403}, false},
 				{"forged client", "GET", "one.localhost", "/admin/", map[string]string{"X-Forwarded-For": "10.0.0.1"}, []int{401}, false},
+				{"another request", "GET", "one.localhost", "/public/x", map[string]string{"X-Rewrite-URL": "/admin/"}, []int{400, 403}, false},
+				{"another method", "GET", "one.localhost", "/public/x", map[string]string{"X-HTTP-Method-Override": "DELETE"}, []int{400, 403}, false},
+				{"another host", "GET", "one.localhost", "/public/x", map[string]string{"X-Forwarded-Host": "evil.test", "X-Real-IP": "10.0.0.1", "X-Original-Method": "PUT"}, []int{200, 400, 403}, true},
+				{"identity dropped by hop", "GET", "one.localhost", "/public/x", map[string]string{"Connection": "close, Remote-User, X-Gateway-Jwt-Assertion"}, []int{200, 400, 403}, true},
+				{"address of 3 kB", "GET", "one.localhost", "/?q=" + strings.Repeat("%20", 1000), map[string]string{"Accept": "text/html"}, []int{303}, false},
+				{"address of 4 kB", "GET", "one.localhost", "/?q=" + strings.Repeat("%20", 1333), map[string]string{"Accept": "text/html"}, []int{303}, false},
 			} {
 				t.Run(row.name, func(t *testing.T) {
 					hits := app.hits()
@@ -184,8 +190,71 @@ func TestStrangersAtFrontProxies(t *testing.T) {
 								t.Errorf("the app sees %s: %s", name, app.last(t).Header.Get(name))
 							}
 						}
+						for _, name := range []string{"X-Rewrite-Url", "X-Original-Url", "X-Original-Method", "X-Http-Method-Override", "Forwarded"} {
+							if got := app.last(t).Header.Get(name); got != "" {
+								t.Errorf("the app sees %s: %s", name, got)
+							}
+						}
+						if got := app.last(t).Header.Get("X-Forwarded-Host") + app.last(t).Header.Get("X-Real-Ip"); strings.Contains(got, "evil") || strings.Contains(got, "10.0.0.1") {
+							t.Errorf("the app believes a client about itself: %s", got)
+						}
 					}
 				})
+			}
+		})
+	}
+}
+
+// A request line that names one host while the Host header names another is
+// nobody's: the proxy would choose by one and the gateway decide by the other.
+func TestOneRequestHasOneHost(t *testing.T) {
+	for _, f := range fronts {
+		t.Run(f.name, func(t *testing.T) {
+			one, two := startEcho(t), startEcho(t)
+			s := newSite(t, true, "apps:\n  one: {host: one.localhost, allow: everyone}\n  two: {host: two.other.localhost, allow: {users: [alice]}}\n").serve()
+			f.start(t, s, one, two)
+			for _, row := range []struct{ line, host string }{
+				{"GET http://two.other.localhost:%[1]d/top HTTP/1.1", "one.localhost:%[1]d"},
+				{"GET http://two.other.localhost/top HTTP/1.1", "one.localhost"},
+				{"GET http://TWO.other.localhost/top HTTP/1.1", "one.localhost"},
+				{"GET http://two.other.localhost/top HTTP/1.0", "one.localhost"},
+				{"GET http://one.localhost@two.other.localhost/top HTTP/1.1", "one.localhost"},
+			} {
+				line, host := row.line, row.host
+				if strings.Contains(line, "%") {
+					line = fmt.Sprintf(line, s.public)
+				}
+				if strings.Contains(host, "%") {
+					host = fmt.Sprintf(host, s.public)
+				}
+				answer := raw(t, s.public, line+"\r\nHost: "+host+"\r\nConnection: close\r\n\r\n")
+				if two.hits() != 0 {
+					t.Fatalf("%s with Host %s came to the app that is not for everyone:\n%s", line, host, answer)
+				}
+			}
+			if answer := raw(t, s.public, fmt.Sprintf("GET /x HTTP/1.1\r\nHost: ONE.localhost.:%d\r\nConnection: close\r\n\r\n", s.public)); !strings.HasPrefix(answer, "HTTP/1.1 ") {
+				t.Errorf("no answer: %q", answer)
+			}
+		})
+	}
+}
+
+// Nothing is upgraded but WebSockets: what is spoken inside another tunnel was
+// never decided on.
+func TestOnlyWebSocketsAreUpgraded(t *testing.T) {
+	for _, f := range fronts {
+		t.Run(f.name, func(t *testing.T) {
+			lax := startLax(t)
+			s := newSite(t, true, twoApps).serve()
+			f.start(t, s, lax, lax)
+			for _, row := range []struct {
+				upgrade string
+				want    bool
+			}{{"websocket", true}, {"WebSocket", true}, {"h2c", false}, {"TLS/1.0", false}, {"websocket, h2c", false}} {
+				answer := raw(t, s.public, fmt.Sprintf("GET /public/ws HTTP/1.1\r\nHost: one.localhost:%d\r\nConnection: Upgrade\r\nUpgrade: %s\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n", s.public, row.upgrade))
+				if got := strings.HasPrefix(answer, "HTTP/1.1 101 "); got != row.want {
+					t.Errorf("Upgrade: %s: tunnel %v, want %v\n%.200s", row.upgrade, got, row.want, answer)
+				}
 			}
 		})
 	}

@@ -130,8 +130,14 @@ func onlyHere(ctx context.Context, network, address string) (net.Conn, error) {
 	return d.DialContext(ctx, network, "127.0.0.1:"+port)
 }
 
+// reply is what came back.
+type reply struct {
+	StatusCode int
+	Header     http.Header
+}
+
 // visit sends one request without a cookie jar and without following redirects.
-func visit(t *testing.T, method, url string, header map[string]string) (*http.Response, string) {
+func visit(t *testing.T, method, url string, header map[string]string) (reply, string) {
 	t.Helper()
 	req, err := http.NewRequest(method, url, nil)
 	if err != nil {
@@ -153,7 +159,24 @@ func visit(t *testing.T, method, url string, header map[string]string) (*http.Re
 	if err != nil {
 		t.Fatal(err)
 	}
-	return resp, string(body)
+	return reply{resp.StatusCode, resp.Header}, string(body)
+}
+
+// raw sends bytes as they are and returns what came back until the other side
+// closed, or said nothing more for a moment.
+func raw(t *testing.T, port int, text string) string {
+	t.Helper()
+	c, err := net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", port))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	if _, err := io.WriteString(c, text); err != nil {
+		t.Fatal(err)
+	}
+	_ = c.SetReadDeadline(time.Now().Add(2 * time.Second))
+	answer, _ := io.ReadAll(c)
+	return string(answer)
 }
 
 // cli runs a command of the gateway to its end.

@@ -125,3 +125,25 @@ func (s *site) addUser(login, password string, args ...string) {
 func (s *site) at(host string) string {
 	return "http://" + net.JoinHostPort(host, fmt.Sprint(s.public))
 }
+
+// startLax is an app that upgrades to whatever it is asked for.
+func startLax(t *testing.T) *echo {
+	t.Helper()
+	e := &echo{}
+	e.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		up := r.Header.Get("Upgrade")
+		if up == "" {
+			return
+		}
+		c, rw, err := http.NewResponseController(w).Hijack()
+		if err != nil {
+			return
+		}
+		defer c.Close()
+		fmt.Fprintf(rw, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: %s\r\n\r\n", up)
+		_ = rw.Flush()
+		_, _ = rw.ReadByte()
+	}))
+	t.Cleanup(e.Close)
+	return e
+}

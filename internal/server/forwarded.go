@@ -38,7 +38,7 @@ func authRequest(s *Server, r *http.Request) (question, error) {
 	}
 	proto, host, uri, ok := splitURL(address)
 	if !ok {
-		return question{}, explain(errBad, "X-Original-URL must be an absolute URL: $scheme://$http_host$request_uri.")
+		return question{}, explain(errBad, "X-Original-URL must be an absolute URL: $scheme://$host$request_uri.")
 	}
 	return s.original(r, ofAuthRequest, method, proto, host, uri)
 }
