@@ -376,7 +376,7 @@ func TestDocsUpgrades(t *testing.T) {
 			return
 		}
 		defer conn.Close()
-		_, _ = both.WriteString("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n")
+		_, _ = both.WriteString("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n")
 		_ = both.Flush()
 		_, _ = io.Copy(conn, both)
 	}))
@@ -387,7 +387,7 @@ func TestDocsUpgrades(t *testing.T) {
 		t.Fatal(err)
 	}
 	req.Header.Set("Connection", "Upgrade")
-	req.Header.Set("Upgrade", "echo")
+	req.Header.Set("Upgrade", "websocket")
 	resp, err := (&http.Transport{DialContext: onlyHere}).RoundTrip(req)
 	if err != nil {
 		t.Fatal(err)
