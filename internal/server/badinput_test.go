@@ -1,11 +1,16 @@
 package server_test
 
 import (
+	"bufio"
+	"context"
+	"io"
+	"net"
 	"net/http"
 	"slices"
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 )
 
 // route is a way in, with something good to say there.
@@ -469,5 +474,42 @@ func TestBrokenBodies(t *testing.T) {
 			}
 		}
 		h.unchanged(r.path, before)
+	}
+}
+
+// Who does not send what was announced is not waited for.
+func TestSlowBodies(t *testing.T) {
+	t.Parallel()
+	h := open(t, https, func(h *house) { h.server.BodyTime = time.Millisecond })
+	bob := h.at(h.bob)
+	before := h.rows()
+	for _, r := range bodies {
+		if r.site == "admin" {
+			continue
+		}
+		host := map[string]string{"portal": h.site.portal, "wiki": h.site.wiki}[r.site]
+		a := h.raw(r.method + " " + r.path + " HTTP/1.1\r\nHost: " + host + "\r\nContent-Type: application/json\r\nContent-Length: 10\r\n\r\n{")
+		a.refuses(r.path, http.StatusBadRequest, "BadRequest")
+	}
+	h.unchanged("never sent", before)
+	h.raw("POST /x HTTP/1.1\r\nHost: "+h.site.wiki+"\r\nContent-Length: 1000000000\r\n\r\nx").refuses("nobody", http.StatusUnauthorized, "SessionExpired")
+
+	// An app takes its time.
+	conn, err := (&net.Dialer{}).DialContext(context.Background(), "tcp", h.front.Listener.Addr().String())
+	h.must(err)
+	defer conn.Close()
+	_, err = io.WriteString(conn, "POST /x?play=slow HTTP/1.1\r\nHost: "+h.site.wiki+"\r\nCookie: "+bob[1]+"\r\nContent-Length: 5\r\n\r\nhe")
+	h.must(err)
+	for range 20 {
+		h.program().get(h.Wiki+"/x", bob...).wants(http.StatusOK) // meanwhile
+	}
+	_, err = io.WriteString(conn, "llo")
+	h.must(err)
+	resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	h.must(err)
+	var seen hit
+	decode(t, resp, &seen)
+	if resp.StatusCode != http.StatusOK || seen.Body != "hello" {
+		t.Errorf("the app sees %q, status %d", seen.Body, resp.StatusCode)
 	}
 }

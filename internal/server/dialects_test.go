@@ -283,6 +283,28 @@ func TestForgedIdentity(t *testing.T) {
 	})
 }
 
+// Nobody but the proxy says what was asked for, and it only once.
+func TestNobodySpeaksOfAnotherRequest(t *testing.T) {
+	both(t, func(t *testing.T, h *house) {
+		alice := h.at(h.alice)
+		for _, name := range []string{
+			"Forwarded", "X-Forwarded-Prefix", "X-Forwarded-Path", "X-Original-Uri", "X-Original-Host", "X-Rewrite-Url", "X-Http-Method-Override", "X-Http-Method", "X-Method-Override", "X-Envoy-Original-Path",
+			"X-Original-Url", "X-Original-Method", "X-Forwarded-Uri", "X-Forwarded-Method",
+		} {
+			for _, dialect := range dialects {
+				q := h.about("/x", append([]string{name, "/admin/x"}, alice...)...)
+				if a := h.asks(dialect, q); a.status != map[string]int{forwardAuth: http.StatusBadRequest, authRequest: http.StatusForbidden}[dialect] {
+					t.Errorf("%s with %s: status %d", dialect, name, a.status)
+				}
+			}
+			h.raw(h.page("/x", append([]string{name, "/admin/x"}, alice...)...)).wants(http.StatusOK)
+			if got := h.echo.last(t); got.Header[name] != nil || got.Target != "/x" {
+				t.Errorf("the app sees %s: %q", name, got.Header[name])
+			}
+		}
+	})
+}
+
 // hops are what a proxy may say of where a request came from, and whether that
 // is the office.
 var hops = []struct {

@@ -409,3 +409,66 @@ func TestSwitch(t *testing.T) {
 		}
 	})
 }
+
+// Nobody stays in who came through a door that is shut by now.
+func TestShutDoors(t *testing.T) {
+	both(t, func(t *testing.T, h *house) {
+		dave := h.browser()
+		dave.signInAt("corp", "/")
+		page, _ := dave.visit(h.Wiki + "/x")
+		page.wants(http.StatusOK)
+		alice := h.as(h.alice)
+		page, _ = alice.visit(h.Wiki + "/x")
+		page.wants(http.StatusOK)
+		stays := func(b *browser) bool {
+			t.Helper()
+			h.asks(forwardAuth, h.about("/public/x", b.session(h.Wiki)...)).wants(http.StatusOK)
+			own := h.program().get(h.Wiki+"/x", b.session(h.Wiki)...).decision()
+			for _, dialect := range dialects {
+				if got := h.asks(dialect, h.about("/x", b.session(h.Wiki)...)).decision(); got != own {
+					t.Errorf("own proxy: %s, %s: %s", own, dialect, got)
+				}
+			}
+			return own == "allow"
+		}
+		if !stays(dave) || !stays(alice) {
+			t.Fatal("want both signed in")
+		}
+		h.server.Foreign.Providers = h.server.Foreign.Providers[1:] // guests
+		if stays(dave) || !stays(alice) {
+			t.Error("corp is shut: want alice alone signed in")
+		}
+		h.server.Local = nil
+		if stays(dave) || stays(alice) {
+			t.Error("the password is switched off: want nobody signed in")
+		}
+		h.browser().post(h.Portal+"/.gateway/connect", `{"client_first":"n,,n=alice,r=rOprNGfwEbeRWgbNEkqO"}`).refuses("no passwords", http.StatusBadRequest, "OriginUnknown")
+		h.browser().post(h.Portal+"/.gateway/login", object("user", "alice", "challenge_id", "x", "challenge_reply", "y")).refuses("no passwords", http.StatusBadRequest, "OriginUnknown")
+		h.server.Foreign = nil
+		for _, path := range []string{"/.gateway/start/corp", "/.gateway/callback/corp?code=x&state=y"} {
+			h.browser().get(h.Portal+path).refuses("no doors", http.StatusBadRequest, "OriginUnknown")
+		}
+		h.browser().post(h.Portal+"/.gateway/connect", `{"auth_origin":"corp"}`).refuses("no doors", http.StatusBadRequest, "OriginUnknown")
+		h.browser().post(h.Portal+"/.gateway/login", object("auth_origin", "corp", "token", "x")).refuses("no doors", http.StatusBadRequest, "OriginUnknown")
+		h.browser().navigate(h.Portal + "/").wants(http.StatusOK)
+	})
+}
+
+// Callbacks are guesses too.
+func TestCallbacksAreThrottled(t *testing.T) {
+	t.Parallel()
+	h := open(t, https)
+	h.clock.stop()
+	b := h.browser()
+	callback := b.leave("/")
+	for range 100 {
+		h.program().get(h.Portal+"/.gateway/callback/corp?code=x&state=y").refuses("a guess", http.StatusUnauthorized, "ChallengeNotFoundOrExpired")
+	}
+	a := b.get(callback)
+	a.refuses("the hundred and first", http.StatusTooManyRequests, "TooManyAttempts")
+	if a.header.Get("Retry-After") != "1" {
+		t.Errorf("Retry-After: %q", a.header.Get("Retry-After"))
+	}
+	h.clock.pass(time.Second)
+	b.get(callback).wants(http.StatusSeeOther) // it was not spent
+}

@@ -391,6 +391,9 @@ func TestNobodyLearnsWhoIsThere(t *testing.T) {
 				t.Errorf("the book does not say why: %s", reason)
 			}
 		}
+		if strings.Contains(log, "nosuch") || !strings.Contains(log, `"login":"carol"`) {
+			t.Error("the book names whom nobody knows, which may be a password in the wrong field, or not whom we know")
+		}
 	})
 }
 

@@ -78,16 +78,20 @@ func TestConnectionTricks(t *testing.T) {
 			{"TE", "trailers, " + all},
 			{"Trailer", all},
 			{"Upgrade", "h2c", "Connection", "Upgrade, HTTP2-Settings, Remote-User", "HTTP2-Settings", "AAMAAABkAAQCAAAAAAIAAAAA"},
+			{"Upgrade", "TLS/1.0", "Connection", "Upgrade"},
+			{"Upgrade", "h2c, websocket", "Connection", "Upgrade"},
+			{"Upgrade", "websocket", "Upgrade", "h2c", "Connection", "Upgrade"},
 		} {
 			for _, version := range []string{"HTTP/1.1", "HTTP/1.0"} {
 				text := strings.Replace(h.page("/x", append(lines, bob...)...), "HTTP/1.1", version, 1)
 				a := h.raw(strings.Replace(text, "Connection: close\r\n", "", 1))
-				if a.status != http.StatusOK { // an upgrade that the app does not want, an answer of the app too
-					a.wants(http.StatusOK)
-				}
+				a.wants(http.StatusOK)
 				got := h.echo.last(t)
 				if want := []string{"bob", bobMail, "Bob", ""}; !slices.Equal(got.identity(), want) {
 					t.Errorf("%q: the app sees %q, want %q", lines, got.identity(), want)
+				}
+				if up := got.Header["Upgrade"]; up != nil && !slices.Equal(up, []string{"websocket"}) || got.Header["Http2-Settings"] != nil || up == nil && got.Header["Connection"] != nil {
+					t.Errorf("%q: the app is asked to speak otherwise: %v", lines, got.Header)
 				}
 				if got.Header.Get("X-Forwarded-For") != "127.0.0.1" || got.Header.Get("X-Forwarded-Host") != strings.TrimPrefix(strings.TrimPrefix(h.Wiki, "https://"), "http://") || got.Header.Get("X-Forwarded-Proto") != h.site.scheme {
 					t.Errorf("%q: the app sees %v", lines, got.Header)
