@@ -72,15 +72,6 @@ func (k Key) MarshalPEM() ([]byte, error) {
 	return pem.EncodeToMemory(&pem.Block{Type: pemType, Headers: map[string]string{pemHeader: k.ID}, Bytes: raw}), nil
 }
 
-// Public returns the key that verifies what k signs, or nil if there is none.
-func (k Key) Public() crypto.PublicKey {
-	private, err := k.private()
-	if err != nil {
-		return nil
-	}
-	return &private.PublicKey
-}
-
 // String names the key and hides it from fmt.
 func (k Key) String() string { return "key " + k.ID }
 

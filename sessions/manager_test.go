@@ -240,7 +240,6 @@ func TestStoreDown(t *testing.T) {
 		"Verify":       func() error { _, err := h.Verify(t.Context(), token, portal); return err },
 		"Verify child": func() error { _, err := h.Verify(t.Context(), childToken, wiki); return err },
 		"Peek":         func() error { _, err := h.Peek(t.Context(), token, portal); return err },
-		"Use":          func() error { _, err := h.Use(t.Context(), root.ID); return err },
 		"Issue":        func() error { _, _, err := h.Issue(t.Context(), alice()); return err },
 		"IssueChild":   func() error { _, _, err := h.IssueChild(t.Context(), root.ID, wiki); return err },
 		"Revoke":       func() error { return h.Revoke(t.Context(), root.ID) },

@@ -228,7 +228,7 @@ func TestForgeries(t *testing.T) {
 	claims := encoded(t, claimsOf(s))
 	h.verify(t, secret.New(signed(t, other, headerOf(h.key.ID), claims)), portal, "", sessions.ErrMalformed)
 
-	public, ok := h.key.Public().(*ecdsa.PublicKey)
+	public, ok := h.key.Private.Public().(*ecdsa.PublicKey)
 	if !ok {
 		t.Fatal("the key is of another kind")
 	}

@@ -34,18 +34,6 @@ func (m *Manager) Peek(ctx context.Context, token secret.Text, audience string) 
 	return *s, nil
 }
 
-// Use returns the live session of an ID and counts as its use: for streams
-// that Verify let in and that have to end with their session. ErrNone,
-// ErrExpired and "cannot tell" are Verify's.
-func (m *Manager) Use(ctx context.Context, id string) (Session, error) {
-	now := m.now()
-	s, seen, err := m.live(ctx, id, now)
-	if err != nil {
-		return Session{}, err
-	}
-	return m.use(ctx, s, seen, now)
-}
-
 // find returns the live session that a token names, read only, and when it
 // was last used as far as is written down everywhere.
 func (m *Manager) find(ctx context.Context, token secret.Text, audience string, now time.Time) (*Session, time.Time, error) {
