@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -35,7 +36,7 @@ func release(b *testing.B) (gateway, bare string) {
 	folder := b.TempDir()
 	gateway, bare = filepath.Join(folder, "gateway"), filepath.Join(folder, "bare")
 	for _, build := range []struct{ out, in, pkg string }{{gateway, "..", "./cmd/gateway"}, {bare, ".", "./bare"}} {
-		cmd := exec.Command("go", "build", "-trimpath", "-ldflags", "-s -w", "-o", build.out, build.pkg)
+		cmd := exec.CommandContext(b.Context(), "go", "build", "-trimpath", "-ldflags", "-s -w", "-o", build.out, build.pkg)
 		cmd.Dir = build.in
 		cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 		if out, err := cmd.CombinedOutput(); err != nil {
@@ -57,7 +58,7 @@ type server struct {
 // run starts a program for the length of the benchmark.
 func run(b *testing.B, name string, args ...string) *exec.Cmd {
 	b.Helper()
-	cmd := exec.Command(name, args...)
+	cmd := exec.CommandContext(context.WithoutCancel(b.Context()), name, args...)
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &out
 	if err := cmd.Start(); err != nil {
@@ -96,7 +97,7 @@ func (s *server) load(b *testing.B) {
 		args = append(args, "-H", h)
 	}
 	before := cpuTime(b, s.pid)
-	out, err := exec.Command("wrk", append(args, s.url)...).CombinedOutput()
+	out, err := exec.CommandContext(b.Context(), "wrk", append(args, s.url)...).CombinedOutput()
 	spent := cpuTime(b, s.pid) - before
 	m := wrkRequests.FindSubmatch(out)
 	if err != nil || m == nil || bytes.Contains(out, []byte("Non-2xx")) || bytes.Contains(out, []byte("Socket errors")) {
@@ -131,7 +132,7 @@ func compare(b *testing.B, servers ...*server) {
 			cpu = append(cpu, s.cpu[i]/base.cpu[i])
 			rate = append(rate, s.rate[i]/base.rate[i])
 		}
-		fmt.Printf("| %-28s | %6.1f µs | %5.2f | %8.0f | %5.2f |\n", s.name, median(s.cpu), median(cpu), median(s.rate), median(rate))
+		b.Logf("| %-28s | %6.1f µs | %5.2f | %8.0f | %5.2f |", s.name, median(s.cpu), median(cpu), median(s.rate), median(rate))
 		if s != base {
 			b.ReportMetric(median(cpu), "cpu-ratio:"+strings.ReplaceAll(s.name, " ", "-"))
 		}
@@ -172,12 +173,8 @@ func (s *benchSite) serve(b *testing.B) time.Duration {
 	began := time.Now()
 	s.cmd = run(b, s.gateway, "serve", "--config", s.config)
 	for time.Since(began) < patience {
-		resp, err := http.Get(fmt.Sprintf("http://127.0.0.1:%d/readyz", s.management))
-		if err == nil {
-			resp.Body.Close()
-			if resp.StatusCode == http.StatusOK {
-				return time.Since(began)
-			}
+		if ready(b, s.management) {
+			return time.Since(began)
 		}
 		time.Sleep(time.Millisecond)
 	}
@@ -187,7 +184,7 @@ func (s *benchSite) serve(b *testing.B) time.Duration {
 
 func (s *benchSite) command(b *testing.B, stdin string, args ...string) string {
 	b.Helper()
-	cmd := exec.Command(s.gateway, args...)
+	cmd := exec.CommandContext(b.Context(), s.gateway, args...)
 	cmd.Stdin = strings.NewReader(stdin)
 	var errs bytes.Buffer
 	cmd.Stderr = &errs
@@ -297,7 +294,7 @@ func (s *benchSite) post(b *testing.B, transport http.RoundTripper, path string,
 	if err != nil {
 		b.Fatal(err)
 	}
-	req, err := http.NewRequest(http.MethodPost, fmt.Sprintf("http://auth.localhost:%d/.gateway/%s", s.public, path), bytes.NewReader(raw))
+	req, err := http.NewRequestWithContext(b.Context(), http.MethodPost, fmt.Sprintf("http://auth.localhost:%d/.gateway/%s", s.public, path), bytes.NewReader(raw))
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -306,7 +303,7 @@ func (s *benchSite) post(b *testing.B, transport http.RoundTripper, path string,
 	if err != nil {
 		b.Fatal(err)
 	}
-	defer resp.Body.Close()
+	defer func() { _ = resp.Body.Close() }()
 	text, err := io.ReadAll(resp.Body)
 	if err != nil || resp.StatusCode != http.StatusOK || json.Unmarshal(text, answer) != nil {
 		b.Fatalf("%s: %v %s\n%s", path, err, resp.Status, text)

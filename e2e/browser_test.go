@@ -2,7 +2,6 @@ package e2e
 
 import (
 	"context"
-	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -41,7 +40,7 @@ func browser(t *testing.T) *tab {
 	})
 	ctx, cancel := chromedp.NewContext(chromium, chromedp.WithNewBrowserContext())
 	t.Cleanup(cancel)
-	return attach(t, ctx)
+	return attach(ctx, t)
 }
 
 // another opens one more tab of the same profile.
@@ -49,12 +48,12 @@ func (b *tab) another() *tab {
 	b.t.Helper()
 	ctx, cancel := chromedp.NewContext(b.ctx)
 	b.t.Cleanup(cancel)
-	return attach(b.t, ctx)
+	return attach(ctx, b.t)
 }
 
 // attach opens the tab of a context. The tab lives as long as this very
 // context, so no deadline may be put on it here.
-func attach(t *testing.T, ctx context.Context) *tab {
+func attach(ctx context.Context, t *testing.T) *tab {
 	t.Helper()
 	if err := chromedp.Do(ctx); err != nil {
 		t.Fatalf("open a tab: %v", err)
@@ -152,5 +151,5 @@ func (b *tab) fail(format string, args ...any) {
 			b.t.Logf("screenshot: e2e/%s", name)
 		}
 	}
-	b.t.Fatal(fmt.Sprintf(format, args...))
+	b.t.Fatalf(format, args...)
 }

@@ -290,7 +290,7 @@ func TestDocsApp(t *testing.T) {
 	text := strings.Replace(read(t, s.config), "http://auth.localhost", "http://localhost", 1) // a name that the app can look up
 	write(t, s.config, text)
 	s.serve()
-	s.addUser("alice", password, "--group", "staff")
+	s.addAlice("--group", "staff")
 	app := filepath.Join(t.TempDir(), "app")
 	build := exec.CommandContext(t.Context(), "go", "build", "-o", app, "docs/examples/app.go")
 	build.Dir = ".."
@@ -323,7 +323,7 @@ func TestDocsApp(t *testing.T) {
 func TestDocsBackup(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, false, twoApps).serve()
-	s.addUser("alice", password)
+	s.addAlice()
 	token := func() string {
 		return strings.TrimSpace(mustCLI(t, password+"\n", "login", "--portal", s.at("auth.localhost"), "--password-stdin", "alice"))
 	}

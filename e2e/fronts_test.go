@@ -2,9 +2,11 @@ package e2e
 
 import (
 	"fmt"
+	"maps"
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -105,7 +107,7 @@ func TestBehindFrontProxies(t *testing.T) {
 		t.Run(f.name, func(t *testing.T) {
 			app, other := startEcho(t), startEcho(t)
 			s := newSite(t, true, twoApps).serve()
-			s.addUser("alice", password, "--name", "Alice Ä", "--email", "alice@example.com", "--group", "staff")
+			s.addAlice("--name", "Alice Ä", "--email", "alice@example.com", "--group", "staff")
 			f.start(t, s, app, other)
 
 			b := browser(t)
@@ -174,11 +176,9 @@ func TestStrangersAtFrontProxies(t *testing.T) {
 				t.Run(row.name, func(t *testing.T) {
 					hits := app.hits()
 					header := map[string]string{"Host": fmt.Sprintf("%s:%d", row.host, s.public)}
-					for k, v := range row.header {
-						header[k] = v
-					}
+					maps.Copy(header, row.header)
 					resp, body := visit(t, row.method, fmt.Sprintf("http://127.0.0.1:%d%s", s.public, row.path), header)
-					if !contains(row.status, resp.StatusCode) {
+					if !slices.Contains(row.status, resp.StatusCode) {
 						t.Errorf("%s %s = %d, want %v\n%s", row.method, row.path, resp.StatusCode, row.status, body)
 					}
 					switch reached := app.hits() > hits; {
@@ -258,15 +258,6 @@ func TestOnlyWebSocketsAreUpgraded(t *testing.T) {
 			}
 		})
 	}
-}
-
-func contains(all []int, one int) bool {
-	for _, a := range all {
-		if a == one {
-			return true
-		}
-	}
-	return false
 }
 
 func reduced(name string) string {

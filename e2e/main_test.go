@@ -5,6 +5,7 @@
 package e2e
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"os/exec"
@@ -23,9 +24,9 @@ func runAll(m *testing.M) int {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
-	defer os.RemoveAll(folder)
+	defer func() { _ = os.RemoveAll(folder) }()
 	program = filepath.Join(folder, "gateway")
-	build := exec.Command("go", "build", "-race", "-o", program, "./cmd/gateway")
+	build := exec.CommandContext(context.Background(), "go", "build", "-race", "-o", program, "./cmd/gateway")
 	build.Dir, build.Stdout, build.Stderr = "..", os.Stderr, os.Stderr
 	if err := build.Run(); err != nil {
 		fmt.Fprintln(os.Stderr, "build the gateway:", err)

@@ -50,7 +50,7 @@ func (l *log) String() string {
 // test fails, and a data race that the program reports fails it.
 func start(t *testing.T, name string, args ...string) *process {
 	t.Helper()
-	p := &process{t: t, cmd: exec.Command(name, args...), done: make(chan struct{})}
+	p := &process{t: t, cmd: exec.CommandContext(context.WithoutCancel(t.Context()), name, args...), done: make(chan struct{})}
 	p.cmd.Stdout, p.cmd.Stderr = &p.out, &p.out
 	p.cmd.Env = append(os.Environ(), "GORACE=halt_on_error=0")
 	if err := p.cmd.Start(); err != nil {
@@ -99,23 +99,24 @@ func eventually(t *testing.T, what string, ok func() bool) {
 // freePort returns a port that was free a moment ago.
 func freePort(t testing.TB) int {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	var lc net.ListenConfig
+	l, err := lc.Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port
+	address, ok := l.Addr().(*net.TCPAddr)
+	if err := l.Close(); err != nil || !ok {
+		t.Fatal(err)
+	}
+	return address.Port
 }
 
 // answering waits until something accepts connections.
 func answering(t *testing.T, port int) {
 	t.Helper()
 	eventually(t, fmt.Sprintf("port %d answers", port), func() bool {
-		c, err := net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", port))
-		if err == nil {
-			c.Close()
-		}
-		return err == nil
+		c, err := onlyHere(t.Context(), "tcp", fmt.Sprintf("localhost:%d", port))
+		return err == nil && c.Close() == nil
 	})
 }
 
@@ -136,10 +137,21 @@ type reply struct {
 	Header     http.Header
 }
 
+// ready reports whether the gateway says that it is.
+func ready(t testing.TB, management int) bool {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, fmt.Sprintf("http://localhost:%d/readyz", management), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp, err := (&http.Transport{DialContext: onlyHere, DisableKeepAlives: true}).RoundTrip(req)
+	return err == nil && resp.Body.Close() == nil && resp.StatusCode == http.StatusOK
+}
+
 // visit sends one request without a cookie jar and without following redirects.
 func visit(t *testing.T, method, url string, header map[string]string) (reply, string) {
 	t.Helper()
-	req, err := http.NewRequest(method, url, nil)
+	req, err := http.NewRequestWithContext(t.Context(), method, url, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -154,7 +166,7 @@ func visit(t *testing.T, method, url string, header map[string]string) (reply, s
 	if err != nil {
 		t.Fatalf("%s %s: %v", method, url, err)
 	}
-	defer resp.Body.Close()
+	defer func() { _ = resp.Body.Close() }()
 	body, err := io.ReadAll(resp.Body)
 	if err != nil {
 		t.Fatal(err)
@@ -166,11 +178,11 @@ func visit(t *testing.T, method, url string, header map[string]string) (reply, s
 // closed, or said nothing more for a moment.
 func raw(t *testing.T, port int, text string) string {
 	t.Helper()
-	c, err := net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", port))
+	c, err := onlyHere(t.Context(), "tcp", fmt.Sprintf("localhost:%d", port))
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer c.Close()
+	defer func() { _ = c.Close() }()
 	if _, err := io.WriteString(c, text); err != nil {
 		t.Fatal(err)
 	}
@@ -182,7 +194,7 @@ func raw(t *testing.T, port int, text string) string {
 // cli runs a command of the gateway to its end.
 func cli(t *testing.T, stdin string, args ...string) (string, error) {
 	t.Helper()
-	cmd := exec.Command(program, args...)
+	cmd := exec.CommandContext(t.Context(), program, args...)
 	cmd.Stdin = strings.NewReader(stdin)
 	out, err := cmd.CombinedOutput()
 	return string(out), err

@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"fmt"
+	"net/http"
 	"strings"
 	"syscall"
 	"testing"
@@ -16,11 +17,10 @@ apps:
 `
 
 // startProvider runs oidc-provider, an independent implementation.
-func startProvider(t *testing.T, port int, redirects ...string) *process {
+func startProvider(t *testing.T, port int, redirects ...string) {
 	t.Helper()
 	p := start(t, need(t, "node"), append([]string{"op.mjs", fmt.Sprint(port)}, redirects...)...)
 	eventually(t, "the provider is ready", func() bool { return strings.Contains(p.out.String(), "ready") })
-	return p
 }
 
 // atProvider signs in on oidc-provider's own pages: name, any password, consent.
@@ -74,7 +74,7 @@ func TestForeignProvider(t *testing.T) {
 	startProvider(t, down, callback+"other")
 	eventually(t, "the other provider is back", func() bool {
 		resp, _ := visit(t, "GET", s.at("auth.localhost")+"/.gateway/start/other", nil)
-		return resp.StatusCode == 303 && strings.HasPrefix(resp.Header.Get("Location"), fmt.Sprintf("http://127.0.0.1:%d/", down))
+		return resp.StatusCode == http.StatusSeeOther && strings.HasPrefix(resp.Header.Get("Location"), fmt.Sprintf("http://127.0.0.1:%d/", down))
 	})
 }
 
@@ -84,7 +84,7 @@ func TestTheCommandLineCountsAtOnce(t *testing.T) {
 	t.Parallel()
 	app := startEcho(t)
 	s := newSite(t, false, fmt.Sprintf("apps:\n  one: {host: one.localhost, upstream: %q, rules: [{paths: [/ops/**], allow: {groups: [ops]}}, {allow: signed-in}]}\n", app.URL)).serve()
-	s.addUser("alice", password)
+	s.addAlice()
 	b := browser(t)
 	b.open(s.at("one.localhost") + "/")
 	b.awaitAddress(s.at("auth.localhost"))

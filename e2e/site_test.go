@@ -33,7 +33,7 @@ func startEcho(t *testing.T) *echo {
 		e.seen = append(e.seen, got)
 		e.mu.Unlock()
 		w.Header().Set("Content-Type", "text/html")
-		fmt.Fprint(w, "<title>app</title><pre id=seen>")
+		_, _ = fmt.Fprint(w, "<title>app</title><pre id=seen>")
 		_ = json.NewEncoder(w).Encode(got)
 	}))
 	t.Cleanup(e.Close)
@@ -106,20 +106,14 @@ func newSite(t *testing.T, behind bool, rest string) *site {
 func (s *site) serve() *site {
 	s.t.Helper()
 	s.process = start(s.t, program, "serve", "--config", s.config)
-	eventually(s.t, "the gateway is ready", func() bool {
-		resp, err := http.Get(fmt.Sprintf("http://127.0.0.1:%d/readyz", s.management))
-		if err == nil {
-			resp.Body.Close()
-		}
-		return err == nil && resp.StatusCode == http.StatusOK
-	})
+	eventually(s.t, "the gateway is ready", func() bool { return ready(s.t, s.management) })
 	return s
 }
 
-// addUser adds a person with a password, by the command line.
-func (s *site) addUser(login, password string, args ...string) {
+// addAlice adds alice with the password of the tests, by the command line.
+func (s *site) addAlice(args ...string) {
 	s.t.Helper()
-	mustCLI(s.t, password+"\n", append([]string{"user", "add", login, "--password-stdin", "--config", s.config}, args...)...)
+	mustCLI(s.t, password+"\n", append([]string{"user", "add", "alice", "--password-stdin", "--config", s.config}, args...)...)
 }
 
 func (s *site) at(host string) string {
@@ -139,8 +133,8 @@ func startLax(t *testing.T) *echo {
 		if err != nil {
 			return
 		}
-		defer c.Close()
-		fmt.Fprintf(rw, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: %s\r\n\r\n", up)
+		defer func() { _ = c.Close() }()
+		_, _ = fmt.Fprintf(rw, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: %s\r\n\r\n", up)
 		_ = rw.Flush()
 		_, _ = rw.ReadByte()
 	}))

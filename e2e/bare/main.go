@@ -3,7 +3,7 @@
 package main
 
 import (
-	"log"
+	"log/slog"
 	"net/http"
 	"net/http/httputil"
 	"net/url"
@@ -16,10 +16,12 @@ func main() {
 	if len(os.Args) == 3 { // bare ADDRESS UPSTREAM: the bare reverse proxy
 		upstream, err := url.Parse(os.Args[2])
 		if err != nil {
-			log.Fatal(err)
+			slog.Error("bare", slog.Any("cause", err))
+			os.Exit(1)
 		}
 		handler = &httputil.ReverseProxy{Rewrite: func(pr *httputil.ProxyRequest) { pr.SetURL(upstream) }}
 	}
 	server := &http.Server{Addr: os.Args[1], Handler: handler, ReadHeaderTimeout: 10 * time.Second}
-	log.Fatal(server.ListenAndServe())
+	slog.Error("bare", slog.Any("cause", server.ListenAndServe()))
+	os.Exit(1)
 }
