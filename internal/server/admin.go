@@ -1,10 +1,12 @@
 package server
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -279,13 +281,38 @@ func (s *Server) adminSession(ctx context.Context, one sessions.Session) AdminSe
 }
 
 func (s *Server) adminRevoke(c *gin.Context) error {
-	sid := c.Param("sid")
-	if err := s.Sessions.Revoke(c.Request.Context(), sid); err != nil {
+	ctx, sid := c.Request.Context(), c.Param("sid")
+	together, err := s.together(ctx, sid)
+	if err != nil {
 		return err
 	}
-	s.record(c.Request.Context(), audit.Event{Kind: audit.Admin, Outcome: audit.Done, Action: "session revoke", Session: sid})
-	writeJSON(c.Writer, http.StatusOK, "application/json", AdminDone{Sessions: 1})
+	if err := s.Sessions.Revoke(ctx, sid); err != nil {
+		return err
+	}
+	s.record(ctx, audit.Event{Kind: audit.Admin, Outcome: audit.Done, Action: "session revoke", Session: sid})
+	writeJSON(c.Writer, http.StatusOK, "application/json", AdminDone{Sessions: together})
 	return nil
+}
+
+// together counts the live sessions that end with one: its parent, and all
+// children of that.
+func (s *Server) together(ctx context.Context, sid string) (int, error) {
+	all, err := s.Sessions.List(ctx, "")
+	if err != nil {
+		return 0, err
+	}
+	root := func(one sessions.Session) string { return cmp.Or(one.Parent, one.ID) }
+	i := slices.IndexFunc(all, func(one sessions.Session) bool { return one.ID == sid })
+	if i < 0 {
+		return 0, explain(errNoPage, "There is no such session, or it is over. gateway session list shows those that are live.")
+	}
+	count := 0
+	for _, one := range all {
+		if root(one) == root(all[i]) {
+			count++
+		}
+	}
+	return count, nil
 }
 
 func (s *Server) adminRevokeUser(c *gin.Context) error {
