@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -39,11 +40,13 @@ func main() {
 func run(args []string, in io.Reader, out, errs io.Writer) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	context.AfterFunc(ctx, stop) // whoever asks twice does not wait for what is under way
 	root := rootCommand()
 	root.SetArgs(args)
 	root.SetIn(in)
 	root.SetOut(out)
 	root.SetErr(errs)
+	strict(root)
 	err := root.ExecuteContext(ctx)
 	if err == nil {
 		return exitDone
@@ -73,24 +76,44 @@ func rootCommand() *cobra.Command {
 		Short:         "Decides who gets into the web apps behind it",
 		SilenceUsage:  true,
 		SilenceErrors: true,
-		Args:          cobra.NoArgs,
-		RunE:          func(c *cobra.Command, _ []string) error { return c.Help() },
+		Args:          noSuchCommand,
+		RunE:          help,
 	}
 	root.PersistentFlags().StringVar(&o.config, "config", "", "configuration file (default $GATEWAY_CONFIG, ./gateway.yaml, /etc/gateway/config.yaml)")
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return badUsage{err} })
 	root.AddCommand(demoCommand(), serveCommand(&o), loginCommand(), configCommand(&o), userCommand(&o), sessionCommand(&o), healthcheckCommand(&o), versionCommand())
-	usage(root)
 	return root
 }
 
-// usage makes wrong arguments wrong use, in every command.
+// strict makes wrong arguments wrong use, in every command: ours, and those
+// that cobra adds.
+func strict(root *cobra.Command) {
+	root.InitDefaultHelpCmd()
+	root.InitDefaultCompletionCmd()
+	for _, c := range root.Commands() {
+		switch c.Name() {
+		case "help":
+			c.Args = topic
+		case "completion":
+			c.Args, c.RunE = noSuchCommand, help
+		}
+	}
+	usage(root)
+}
+
+// usage marks what is wrong with the arguments, and shows a command that does
+// something how it is used.
 func usage(c *cobra.Command) {
 	if check := c.Args; check != nil {
 		c.Args = func(c *cobra.Command, args []string) error {
-			if err := check(c, args); err != nil {
+			switch err := check(c, args); {
+			case err == nil:
+				return nil
+			case c.HasSubCommands():
 				return badUsage{err}
+			default:
+				return badUsage{fmt.Errorf("%w; usage: %s", err, c.UseLine())}
 			}
-			return nil
 		}
 	}
 	for _, sub := range c.Commands() {
@@ -98,17 +121,34 @@ func usage(c *cobra.Command) {
 	}
 }
 
+// noSuchCommand refuses arguments where only a command can stand.
+func noSuchCommand(c *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	c.SuggestionsMinimumDistance = 2
+	err := fmt.Errorf("unknown command %q for %q", args[0], c.CommandPath())
+	if like := c.SuggestionsFor(args[0]); len(like) > 0 {
+		return fmt.Errorf("%w (did you mean %s?)", err, strings.Join(like, ", "))
+	}
+	return err
+}
+
+// topic refuses to help about what is no command.
+func topic(c *cobra.Command, args []string) error {
+	found, rest, err := c.Root().Find(args)
+	if err != nil {
+		return err
+	}
+	return noSuchCommand(found, rest)
+}
+
+func help(c *cobra.Command, _ []string) error { return c.Help() }
+
 // group is a command that only holds others.
 func group(use, short string, subs ...*cobra.Command) *cobra.Command {
 	c := &cobra.Command{
-		Use: use, Short: short,
-		Args: func(c *cobra.Command, args []string) error {
-			if len(args) > 0 {
-				return fmt.Errorf("unknown command %q for %q", args[0], c.CommandPath())
-			}
-			return nil
-		},
-		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
+		Use: use, Short: short, Args: noSuchCommand, RunE: help,
 	}
 	c.AddCommand(subs...)
 	return c
