@@ -7,12 +7,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"gateway/internal/config"
 	"gateway/internal/datadir"
 )
 
@@ -30,26 +32,59 @@ func administer(c *cobra.Command, o *options, do func(context.Context, *administ
 	if err != nil {
 		return err
 	}
-	h, err := build(c.Context(), cfg, logger(cfg, c.ErrOrStderr()))
-	var a *administrator
-	switch {
-	case errors.Is(err, datadir.ErrLocked):
-		socket := (&house{config: cfg}).adminSocket()
-		a = &administrator{transport: overSocket(socket), close: func() error { return nil }}
-	case err != nil:
+	return administerOf(c, cfg, do)
+}
+
+// administerOf is administer for who has read the configuration.
+func administerOf(c *cobra.Command, cfg *config.Config, do func(context.Context, *administrator) error) error {
+	quiet := cfg.Log // a command says itself what it was answered
+	quiet.Level = max(quiet.Level, slog.LevelWarn)
+	a, err := reach(c.Context(), cfg, logger(quiet, c.ErrOrStderr()))
+	if err != nil {
 		return err
-	default:
-		a = &administrator{transport: inProcess{h.server.AdminHandler()}, close: h.close}
 	}
 	return errors.Join(do(c.Context(), a), a.close())
 }
 
+// reachTime is how long a command waits for who holds the data folder and does
+// not answer: another command, or a gateway that starts or stops.
+const reachTime = 15 * time.Second
+
+// reach finds the running gateway, or stands in for it.
+func reach(ctx context.Context, cfg *config.Config, log *slog.Logger) (*administrator, error) {
+	socket := (&house{config: cfg}).adminSocket()
+	patience, cancel := context.WithTimeout(ctx, reachTime)
+	defer cancel()
+	again := time.NewTicker(50 * time.Millisecond)
+	defer again.Stop()
+	for {
+		h, err := build(ctx, cfg, log)
+		switch {
+		case err == nil:
+			return &administrator{transport: inProcess{h.server.AdminHandler()}, close: h.close}, nil
+		case !errors.Is(err, datadir.ErrLocked):
+			return nil, err
+		}
+		conn, refused := dial(patience, socket)
+		if refused == nil {
+			return &administrator{transport: overSocket(socket), close: func() error { return nil }}, conn.Close()
+		}
+		select {
+		case <-again.C:
+		case <-patience.Done():
+			return nil, fmt.Errorf("data folder %s is in use, but nobody answers on its socket: %w", cfg.Data, refused)
+		}
+	}
+}
+
+func dial(ctx context.Context, socket string) (net.Conn, error) {
+	var d net.Dialer
+	return d.DialContext(ctx, "unix", socket)
+}
+
 // overSocket reaches the running gateway.
 func overSocket(path string) http.RoundTripper {
-	return &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-		var d net.Dialer
-		return d.DialContext(ctx, "unix", path)
-	}}
+	return &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) { return dial(ctx, path) }}
 }
 
 // inProcess calls the handler itself.
@@ -95,7 +130,7 @@ func (a *administrator) call(ctx context.Context, method, path string, body, ans
 	}
 	resp, err := a.transport.RoundTrip(req)
 	if err != nil {
-		return fmt.Errorf("the gateway holds the data folder but does not answer on its socket: %w", err)
+		return fmt.Errorf("the gateway does not answer on its socket: %w", err)
 	}
 	defer resp.Body.Close() //nolint:errcheck // it was only read
 	raw, err := io.ReadAll(io.LimitReader(resp.Body, 64<<20))

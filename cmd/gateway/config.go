@@ -47,10 +47,14 @@ func configCommand(o *options) *cobra.Command {
 	check := &cobra.Command{
 		Use: "check", Short: "Say everything that is wrong with the configuration", Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			if _, err := load(o, c.ErrOrStderr()); err != nil {
+			cfg, err := load(o, c.ErrOrStderr())
+			if err != nil {
 				return err
 			}
-			_, err := fmt.Fprintln(c.OutOrStdout(), "configuration is good")
+			if _, err := tlsConfig(cfg.TLS); err != nil {
+				return err
+			}
+			_, err = fmt.Fprintln(c.OutOrStdout(), "configuration is good")
 			return err
 		},
 	}

@@ -27,6 +27,9 @@ func demoCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use: "demo", Short: "Try the gateway: two apps, a provider and two people, on this machine alone", Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
+			if c.Flags().Changed("config") {
+				return badUsage{errors.New("the demo brings its own configuration; to use yours: gateway serve")}
+			}
 			address, err := netip.ParseAddrPort(listen)
 			if err != nil || !address.Addr().IsLoopback() || address.Port() == 0 {
 				return badUsage{fmt.Errorf("--listen %s: the demo listens on loopback only, like 127.0.0.1:8080", listen)}
@@ -77,14 +80,17 @@ func runDemo(ctx context.Context, address netip.AddrPort, out, errs io.Writer) e
 	if err := s.listen(ctx); err != nil {
 		return err
 	}
-	cfg, warnings, err := config.Parse("demo", []byte(s.config()), nil)
+	if err := os.WriteFile(s.file(), []byte(s.config()), 0o600); err != nil {
+		return err
+	}
+	cfg, warnings, err := config.Load(s.file(), nil)
 	if err != nil {
 		return fmt.Errorf("the demo's configuration: %w", err)
 	}
 	for _, w := range warnings {
 		_, _ = fmt.Fprintln(errs, "warning:", w)
 	}
-	h, err := build(ctx, cfg, logger(cfg, errs))
+	h, err := build(ctx, cfg, logger(cfg.Log, errs))
 	if err != nil {
 		return err
 	}
@@ -133,6 +139,8 @@ func (s *stage) listen(ctx context.Context) error {
 }
 
 func (s *stage) issuer() string { return "http://" + s.provider.Addr().String() }
+
+func (s *stage) file() string { return filepath.Join(s.folder, "gateway.yaml") }
 
 func (s *stage) config() string {
 	management := s.address.Addr().String()
@@ -189,6 +197,7 @@ func (s *stage) greet(out io.Writer, portal string, passwords map[string]string)
 		fmt.Sprintf("  http://wiki.test.localhost:%d/public/    open to everyone", port),
 		fmt.Sprintf("  http://wiki.test.localhost:%d/admin/     for alice alone; bob gets a refusal with a decision_id", port),
 		"  sign out in one tab, then reload the other",
+		"  gateway session list --config " + s.file(),
 		"",
 		"Its configuration, and everything it stores, is in " + s.folder + " until you stop it with Ctrl-C.",
 		"",

@@ -27,8 +27,7 @@ func serveCommand(o *options) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			log := logger(cfg, c.ErrOrStderr())
-			h, err := build(c.Context(), cfg, log)
+			h, err := build(c.Context(), cfg, logger(cfg.Log, c.ErrOrStderr()))
 			if err != nil {
 				return err
 			}
@@ -38,9 +37,9 @@ func serveCommand(o *options) *cobra.Command {
 }
 
 // logger writes lines without secrets: types that hold one hide themselves.
-func logger(cfg *config.Config, w io.Writer) *slog.Logger {
-	opts := &slog.HandlerOptions{Level: cfg.Log.Level}
-	if cfg.Log.Format == config.Text {
+func logger(form config.Log, w io.Writer) *slog.Logger {
+	opts := &slog.HandlerOptions{Level: form.Level}
+	if form.Format == config.Text {
 		return slog.New(slog.NewTextHandler(w, opts))
 	}
 	return slog.New(slog.NewJSONHandler(w, opts))
@@ -96,15 +95,14 @@ func (h *house) serve(ctx context.Context, ready func()) error {
 
 // listener is one of the ways in.
 type listener struct {
-	name      string
-	socket    net.Listener
-	server    *http.Server
-	cert, key string
+	name   string
+	socket net.Listener
+	server *http.Server // with a certificate: TLS
 }
 
 func (l *listener) serve() error {
-	if l.cert != "" {
-		return l.server.ServeTLS(l.socket, l.cert, l.key)
+	if l.server.TLSConfig != nil {
+		return l.server.ServeTLS(l.socket, "", "")
 	}
 	return l.server.Serve(l.socket)
 }
@@ -117,6 +115,10 @@ func (h *house) listen(ctx context.Context) (open []*listener, err error) {
 		}
 	}()
 	cfg := h.config
+	secure, err := tlsConfig(cfg.TLS)
+	if err != nil {
+		return nil, err
+	}
 	for _, way := range []struct {
 		name, network, address string
 		handler                http.Handler
@@ -135,7 +137,7 @@ func (h *house) listen(ctx context.Context) (open []*listener, err error) {
 		}
 		l := &listener{name: way.name, socket: socket, server: h.httpServer(way.handler)}
 		if way.name == "listen" {
-			l.cert, l.key = cfg.TLS.Cert, cfg.TLS.Key
+			l.server.TLSConfig = secure
 		}
 		open = append(open, l)
 	}
