@@ -149,7 +149,7 @@ func readSigner(dir *datadir.Dir, name string) (*sessions.Signer, error) {
 	}
 	key, err := sessions.ParseKey(text)
 	if err != nil {
-		return nil, fmt.Errorf("key %s: %w", name, err)
+		return nil, fmt.Errorf("key %s: %w; restore it from a backup", dir.Path(filepath.Join("keys", name)), err)
 	}
 	return sessions.NewSigner(key, map[string]crypto.PublicKey{})
 }

@@ -32,7 +32,7 @@ func loginCommand() *cobra.Command {
 			}
 			s, err := signIn(c, &client.Client{Portal: portal, App: app}, args, origin, proof)
 			if err != nil {
-				return err
+				return said(err)
 			}
 			_, err = fmt.Fprintln(c.OutOrStdout(), s.Token.Reveal())
 			return err
@@ -43,6 +43,23 @@ func loginCommand() *cobra.Command {
 	c.Flags().StringVar(&origin, "origin", "", "sign in with a token of this provider instead of a password")
 	c.Flags().BoolVar(&fromStdin, "password-stdin", false, "read the password, or the provider's token, one line, from standard input")
 	return c
+}
+
+// said is the portal's no in its own sentence, fit for a terminal.
+func said(err error) error {
+	if errors.Is(err, client.ErrPortal) {
+		return badUsage{fmt.Errorf("--portal: %w", err)}
+	}
+	no, ok := errors.AsType[*client.Problem](err)
+	switch {
+	case !ok || no.Detail == "":
+		return err
+	case no.RetryAfter > 0:
+		return fmt.Errorf("%s (%s)", printable(no.Detail), no.RetryAfter)
+	case no.DecisionID != "":
+		return fmt.Errorf("%s (decision_id %s)", printable(no.Detail), printable(no.DecisionID))
+	}
+	return errors.New(printable(no.Detail))
 }
 
 func signIn(c *cobra.Command, at *client.Client, args []string, origin string, proof secret.Text) (client.Session, error) {

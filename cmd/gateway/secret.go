@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -33,12 +34,36 @@ func askSecret(c *cobra.Command, prompt string) (secret.Text, error) {
 		return secret.Text{}, badUsage{errors.New("there is no terminal to ask on: use --password-stdin")}
 	}
 	_, _ = fmt.Fprint(c.ErrOrStderr(), prompt)
-	line, err := term.ReadPassword(int(in.Fd()))
+	line, err := readUnseen(c.Context(), int(in.Fd()))
 	_, _ = fmt.Fprintln(c.ErrOrStderr())
 	if err != nil {
 		return secret.Text{}, fmt.Errorf("read terminal: %w", err)
 	}
-	return notEmpty(string(line))
+	return notEmpty(line)
+}
+
+// readUnseen reads a line from a terminal that does not show it. Whoever
+// interrupts gets back a terminal that shows what is typed.
+func readUnseen(ctx context.Context, terminal int) (string, error) {
+	before, err := term.GetState(terminal)
+	if err != nil {
+		return "", err
+	}
+	type typed struct {
+		line []byte
+		err  error
+	}
+	answer := make(chan typed, 1)
+	go func() { // a read cannot be called off: where nobody answers it ends with the program
+		line, err := term.ReadPassword(terminal)
+		answer <- typed{line, err}
+	}()
+	select {
+	case t := <-answer:
+		return string(t.line), t.err
+	case <-ctx.Done():
+		return "", errors.Join(errors.New("interrupted"), term.Restore(terminal, before))
+	}
 }
 
 func notEmpty(line string) (secret.Text, error) {

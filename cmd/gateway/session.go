@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -36,12 +37,13 @@ func sessionRevoke(o *options) *cobra.Command {
 	c := &cobra.Command{
 		Use: "revoke SID | --user LOGIN", Short: "End a session, or all of a person's, at once and everywhere", Args: cobra.MaximumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
-			path := "/sessions?user=" + url.QueryEscape(user)
-			switch {
-			case (user == "") == (len(args) == 0):
+			sid := strings.Join(args, "")
+			if (user == "") == (sid == "") {
 				return badUsage{errors.New("name one session, or a person with --user")}
-			case len(args) == 1:
-				path = "/sessions/" + url.PathEscape(args[0])
+			}
+			path := "/sessions?user=" + url.QueryEscape(user)
+			if sid != "" {
+				path = "/sessions/" + url.PathEscape(sid)
 			}
 			return administer(c, o, func(ctx context.Context, a *administrator) error {
 				var done server.AdminDone

@@ -1,8 +1,10 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -27,13 +29,28 @@ func userCommand(o *options) *cobra.Command {
 		userStatus(o, "enable", "Let a person in again"))
 }
 
+// oneLogin wants the login that a command is about.
+func oneLogin(c *cobra.Command, args []string) error {
+	if len(args) == 1 && args[0] == "" {
+		return errors.New("the login is empty")
+	}
+	return cobra.ExactArgs(1)(c, args)
+}
+
 func userAdd(o *options) *cobra.Command {
 	var n server.AdminNew
 	var fromStdin bool
 	c := &cobra.Command{
-		Use: "add LOGIN", Short: "Add a person who signs in by password", Args: cobra.ExactArgs(1),
+		Use: "add LOGIN", Short: "Add a person who signs in by password", Args: oneLogin,
 		Example: `  gateway user add alice --name "Alice A" --email alice@example.com --group ops --password-stdin`,
 		RunE: func(c *cobra.Command, args []string) error {
+			cfg, err := load(o, c.ErrOrStderr())
+			if err != nil {
+				return err
+			}
+			if n.Login, err = localauth.CanonicalLogin(args[0]); err != nil {
+				return fmt.Errorf("%q: %w", args[0], err)
+			}
 			password, err := readSecret(c, fromStdin, "Password: ")
 			if err != nil {
 				return err
@@ -44,8 +61,7 @@ func userAdd(o *options) *cobra.Command {
 			if err := derive(&n, password); err != nil {
 				return err
 			}
-			n.Login = args[0]
-			return administer(c, o, func(ctx context.Context, a *administrator) error {
+			return administerOf(c, cfg, func(ctx context.Context, a *administrator) error {
 				var u server.AdminUser
 				if err := a.call(ctx, http.MethodPost, "/users", n, &u); err != nil {
 					return err
@@ -89,7 +105,7 @@ func userList(o *options) *cobra.Command {
 }
 
 func userShow(o *options) *cobra.Command {
-	return listing(o, "show LOGIN", "Show one person", cobra.ExactArgs(1), func(ctx context.Context, a *administrator, args []string) (any, []row, error) {
+	return listing(o, "show LOGIN", "Show one person", oneLogin, func(ctx context.Context, a *administrator, args []string) (any, []row, error) {
 		var u server.AdminUser
 		err := a.call(ctx, http.MethodGet, "/users/"+url.PathEscape(args[0]), nil, &u)
 		rows := []row{
@@ -114,7 +130,7 @@ func userShow(o *options) *cobra.Command {
 
 func userDelete(o *options) *cobra.Command {
 	return &cobra.Command{
-		Use: "delete LOGIN", Short: "Delete a person for good; the login is never reissued", Args: cobra.ExactArgs(1),
+		Use: "delete LOGIN", Short: "Delete a person for good; the login is never reissued", Args: oneLogin,
 		RunE: func(c *cobra.Command, args []string) error {
 			return administer(c, o, func(ctx context.Context, a *administrator) error {
 				var done server.AdminDone
@@ -130,7 +146,7 @@ func userDelete(o *options) *cobra.Command {
 
 func userStatus(o *options, verb, short string) *cobra.Command {
 	return &cobra.Command{
-		Use: verb + " LOGIN", Short: short, Args: cobra.ExactArgs(1),
+		Use: verb + " LOGIN", Short: short, Args: oneLogin,
 		RunE: func(c *cobra.Command, args []string) error {
 			return administer(c, o, func(ctx context.Context, a *administrator) error {
 				var u server.AdminUser
@@ -148,18 +164,21 @@ func userGroups(o *options) *cobra.Command {
 	var edit server.AdminGroups
 	var set []string
 	c := &cobra.Command{
-		Use: "groups LOGIN", Short: "Change a person's groups, in force at the next request", Args: cobra.ExactArgs(1),
+		Use: "groups LOGIN", Short: "Change a person's groups, in force at the next request", Args: oneLogin,
 		Example: "  gateway user groups alice --add ops --remove staff",
 		RunE: func(c *cobra.Command, args []string) error {
 			if c.Flags().Changed("set") {
 				edit.Set = &set
+			}
+			if edit.Set == nil && edit.Add == nil && edit.Remove == nil {
+				return badUsage{errors.New("name a change: --add, --remove or --set")}
 			}
 			return administer(c, o, func(ctx context.Context, a *administrator) error {
 				var u server.AdminUser
 				if err := a.call(ctx, http.MethodPost, "/users/"+url.PathEscape(args[0])+"/groups", edit, &u); err != nil {
 					return err
 				}
-				_, err := fmt.Fprintf(c.OutOrStdout(), "%s is in %s\n", u.Login, strings.Join(u.Groups, ","))
+				_, err := fmt.Fprintf(c.OutOrStdout(), "%s is in %s\n", u.Login, cmp.Or(strings.Join(u.Groups, ","), "no group"))
 				return err
 			})
 		},
