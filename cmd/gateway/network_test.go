@@ -1,0 +1,190 @@
+package main
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/pem"
+	"fmt"
+	"io"
+	"math/big"
+	mathrand "math/rand/v2"
+	"net"
+	"net/http"
+	"net/http/cookiejar"
+	"os"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"gateway/client"
+	"gateway/internal/secret"
+)
+
+// given are the ports that some script has.
+var given sync.Map
+
+// freePort returns a port that nobody else has or will get: it lies below those
+// that systems give to outgoing connections.
+func freePort(ts *testscript.TestScript) (int, net.Listener) {
+	for range 1000 {
+		port := 20_000 + mathrand.IntN(10_000)
+		if _, taken := given.LoadOrStore(port, true); taken {
+			continue
+		}
+		var lc net.ListenConfig
+		if l, err := lc.Listen(context.Background(), "tcp", loopback(strconv.Itoa(port))); err == nil {
+			return port, l
+		}
+	}
+	ts.Fatalf("no port is free")
+	return 0, nil
+}
+
+func loopback(port string) string { return net.JoinHostPort("127.0.0.1", port) }
+
+// ports VARIABLE... finds free ports.
+func ports(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) == 0 {
+		ts.Fatalf("usage: ports VARIABLE...")
+	}
+	for _, name := range args {
+		port, listener := freePort(ts)
+		ts.Check(listener.Close())
+		ts.Setenv(name, strconv.Itoa(port))
+	}
+}
+
+// occupied VARIABLE finds a port and keeps it until the script ends.
+func occupied(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: occupied VARIABLE")
+	}
+	port, listener := freePort(ts)
+	ts.Defer(func() { _ = listener.Close() })
+	ts.Setenv(args[0], strconv.Itoa(port))
+}
+
+// browser reaches every host on this machine, and believes the certificate in
+// SSL_CERT_FILE.
+func browser(ts *testscript.TestScript) *http.Client {
+	roots := x509.NewCertPool()
+	if file := ts.Getenv("SSL_CERT_FILE"); file != "" && !roots.AppendCertsFromPEM([]byte(ts.ReadFile(file))) {
+		ts.Fatalf("%s holds no certificate", file)
+	}
+	jar, err := cookiejar.New(nil)
+	ts.Check(err)
+	transport := &http.Transport{
+		TLSClientConfig: &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12},
+		DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
+			_, port, err := net.SplitHostPort(address)
+			if err != nil {
+				return nil, err
+			}
+			var d net.Dialer
+			return d.DialContext(ctx, network, loopback(port))
+		},
+	}
+	ts.Defer(transport.CloseIdleConnections)
+	return &http.Client{
+		Transport: transport, Jar: jar, Timeout: patience,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+}
+
+// ask sends a GET, with the token in a file if there is one.
+func ask(ts *testscript.TestScript, url string, tokenFile ...string) (*http.Response, error) {
+	req, err := http.NewRequestWithContext(context.Background(), http.MethodGet, url, http.NoBody)
+	ts.Check(err)
+	for _, file := range tokenFile {
+		req.Header.Set("Authorization", "Bearer "+strings.TrimSpace(ts.ReadFile(file)))
+	}
+	return browser(ts).Do(req)
+}
+
+// get URL [TOKENFILE] prints the answer to a GET: status, headers and body.
+func get(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 1 || len(args) > 2 {
+		ts.Fatalf("usage: get URL [TOKENFILE]")
+	}
+	resp, err := ask(ts, args[0], args[1:]...)
+	ts.Check(err)
+	defer resp.Body.Close()
+	_, err = fmt.Fprintln(ts.Stdout(), resp.Status)
+	ts.Check(err)
+	ts.Check(resp.Header.Write(ts.Stdout()))
+	_, err = io.Copy(ts.Stdout(), resp.Body)
+	ts.Check(err)
+}
+
+// ready PORT waits until the management listener there says that all is well.
+func ready(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: ready PORT")
+	}
+	eventually(ts, "ready at "+args[0], func() bool {
+		resp, err := ask(ts, "http://"+loopback(args[0])+"/readyz")
+		if err != nil {
+			return false
+		}
+		_ = resp.Body.Close()
+		return resp.StatusCode == http.StatusOK
+	})
+}
+
+// certificate HOST CERTFILE KEYFILE makes a certificate that vouches for itself.
+func certificate(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 3 {
+		ts.Fatalf("usage: certificate HOST CERTFILE KEYFILE")
+	}
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	ts.Check(err)
+	now := time.Now()
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1), DNSNames: args[:1], NotBefore: now.Add(-time.Hour), NotAfter: now.Add(time.Hour),
+		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign,
+	}
+	cert, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	ts.Check(err)
+	private, err := x509.MarshalPKCS8PrivateKey(key)
+	ts.Check(err)
+	for file, block := range map[string]*pem.Block{args[1]: {Type: "CERTIFICATE", Bytes: cert}, args[2]: {Type: "PRIVATE KEY", Bytes: private}} {
+		ts.Check(os.WriteFile(ts.MkAbs(file), pem.EncodeToMemory(block), 0o600))
+	}
+}
+
+// cookies PORTAL LOGIN PASSWORDFILE signs in as a browser does, and prints every
+// cookie that the portal sets on the way.
+func cookies(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 3 {
+		ts.Fatalf("usage: cookies PORTAL LOGIN PASSWORDFILE")
+	}
+	h := browser(ts)
+	h.Transport = overhear{h.Transport, ts.Stdout()}
+	password := secret.New(strings.TrimSuffix(ts.ReadFile(args[2]), "\n"))
+	_, err := (&client.Client{Portal: args[0], HTTP: h}).LoginLocal(context.Background(), args[1], password, client.WantCookie)
+	ts.Check(err)
+}
+
+// overhear writes down the cookies that answers set.
+type overhear struct {
+	http.RoundTripper
+	to io.Writer
+}
+
+func (o overhear) RoundTrip(r *http.Request) (*http.Response, error) {
+	resp, err := o.RoundTripper.RoundTrip(r)
+	if err != nil {
+		return nil, err
+	}
+	for _, line := range resp.Header["Set-Cookie"] {
+		_, err = fmt.Fprintln(o.to, line)
+	}
+	return resp, err
+}
