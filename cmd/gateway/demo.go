@@ -80,10 +80,11 @@ func runDemo(ctx context.Context, address netip.AddrPort, out, errs io.Writer) e
 	if err := s.listen(ctx); err != nil {
 		return err
 	}
-	if err := os.WriteFile(s.file(), []byte(s.config()), 0o600); err != nil {
+	text := []byte(s.config())
+	if err := os.WriteFile(s.file(), text, 0o600); err != nil {
 		return err
 	}
-	cfg, warnings, err := config.Load(s.file(), nil)
+	cfg, warnings, err := config.Parse(s.file(), text, nil)
 	if err != nil {
 		return fmt.Errorf("the demo's configuration: %w", err)
 	}

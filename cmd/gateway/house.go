@@ -100,6 +100,7 @@ func (h *house) furnish(ctx context.Context) error {
 		return err
 	}
 	s.Apps = h.apps(s)
+	h.log.Debug("keys", slog.String("sessions", keys.sessions.KeyID()), slog.String("assertions", keys.assertions.KeyID()))
 	h.server = s
 	return nil
 }
