@@ -353,7 +353,7 @@ func adminExplained(err error) error {
 }
 
 func (s *Server) auditAdmin(ctx context.Context, action string, u identity.User) {
-	s.record(ctx, audit.Event{Kind: audit.Admin, Outcome: audit.Done, Action: action, UserID: u.ID, Login: u.Login})
+	s.record(ctx, audit.Event{Kind: audit.Admin, Outcome: audit.Done, Action: action, UserID: u.ID, Login: u.Login, Groups: u.Groups})
 }
 
 func groupEdit(e AdminGroups) accounts.GroupEdit {
