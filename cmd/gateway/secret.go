@@ -28,6 +28,23 @@ func readSecret(c *cobra.Command, fromStdin bool, prompt string) (secret.Text, e
 	return notEmpty(strings.TrimSuffix(strings.TrimSuffix(line, "\n"), "\r"))
 }
 
+// newSecret is readSecret of a password that is set: on a terminal it is asked
+// for twice, since nobody sees what they type.
+func newSecret(c *cobra.Command, fromStdin bool) (secret.Text, error) {
+	first, err := readSecret(c, fromStdin, "Password: ")
+	if err != nil || fromStdin {
+		return first, err
+	}
+	again, err := askSecret(c, "Once more: ")
+	switch {
+	case err != nil:
+		return secret.Text{}, err
+	case !first.Equal(again):
+		return secret.Text{}, errors.New("the two differ: nothing was added")
+	}
+	return first, nil
+}
+
 func askSecret(c *cobra.Command, prompt string) (secret.Text, error) {
 	in, ok := c.InOrStdin().(*os.File)
 	if !ok || !term.IsTerminal(int(in.Fd())) {

@@ -19,8 +19,12 @@ func sessionCommand(o *options) *cobra.Command {
 
 func sessionList(o *options) *cobra.Command {
 	var user string
+	named := func() bool { return false }
 	c := listing(o, "list", "List live sessions", cobra.NoArgs, func(ctx context.Context, a *administrator, _ []string) (any, []row, error) {
 		var all []server.AdminSession
+		if user == "" && named() {
+			return nil, nil, badUsage{errors.New("--user names nobody")}
+		}
 		err := a.call(ctx, http.MethodGet, "/sessions?user="+url.QueryEscape(user), nil, &all)
 		rows := []row{{"SID", "LOGIN", "AT", "BY", "FROM", "LAST USED", "EXPIRES"}}
 		for _, s := range all {
@@ -29,6 +33,7 @@ func sessionList(o *options) *cobra.Command {
 		return all, rows, err
 	})
 	c.Flags().StringVar(&user, "user", "", "only this person's")
+	named = func() bool { return c.Flags().Changed("user") }
 	return c
 }
 

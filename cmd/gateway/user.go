@@ -51,7 +51,7 @@ func userAdd(o *options) *cobra.Command {
 			if n.Login, err = localauth.CanonicalLogin(args[0]); err != nil {
 				return fmt.Errorf("%q: %w", args[0], err)
 			}
-			password, err := readSecret(c, fromStdin, "Password: ")
+			password, err := newSecret(c, fromStdin)
 			if err != nil {
 				return err
 			}
