@@ -187,7 +187,7 @@ func TestTwoCredentials(t *testing.T) {
 		name := h.site.sessionCookie
 		mine := map[string]string{"portal": alice.kept(h.Portal, name), "wiki": alice.kept(h.Wiki, name)}
 		before := h.rows()
-		hits := len(h.echo.seen())
+		hits := h.echo.count()
 		login := route{http.MethodPost, "portal", "/.gateway/login", h.bob.answers(c), false}
 		for _, r := range slices.Concat(visits, bodies, []route{login}) {
 			if r.site == "admin" {
@@ -221,7 +221,7 @@ func TestTwoCredentials(t *testing.T) {
 			}
 			h.unchanged(r.method+" "+r.path, before)
 		}
-		if got := len(h.echo.seen()) - hits; got != 0 {
+		if got := h.echo.count() - hits; got != 0 {
 			h.Errorf("%d requests have reached the app", got)
 		}
 		fresh := h.browser()
@@ -280,7 +280,7 @@ func TestNothingElseIsThere(t *testing.T) {
 	h := open(t, https)
 	b := h.as(h.alice)
 	b.visit(h.Wiki + "/x")
-	hits := len(h.echo.seen())
+	hits := h.echo.count()
 	for _, path := range []string{
 		"/.gateway/", "/.gateway/nothing", "/.gateway/connect/", "/.gateway/connect/x", "/.gateway/start/", "/.gateway/start/corp/x", "/.gateway/assets/", "/.gateway/assets/none.css",
 		"/.gateway/assets/gateway.css", "/.gateway/authz/forward-auth", "/.gateway/authz/auth-request", "/.gateway/authz/ext-authz/x", "/.gateway/openapi.json", "/.gateway/api/v1/users",
@@ -307,7 +307,7 @@ func TestNothingElseIsThere(t *testing.T) {
 	for _, path := range []string{"/.gateway/handoff", "/.gateway/refuse"} {
 		b.get(h.Portal+path).refuses("at the portal: "+path, http.StatusNotFound, "BadRequest")
 	}
-	if got := len(h.echo.seen()) - hits; got != 0 {
+	if got := h.echo.count() - hits; got != 0 {
 		t.Errorf("%d requests have reached the app", got)
 	}
 }
@@ -317,7 +317,7 @@ func TestOtherSpellingsOfOurPaths(t *testing.T) {
 	both(t, func(t *testing.T, h *house) {
 		b := h.as(h.alice)
 		b.visit(h.Wiki + "/x")
-		hits := len(h.echo.seen())
+		hits := h.echo.count()
 		for _, target := range []string{
 			"/.gateway//connect", "//.gateway/connect", "/.gateway/./connect", "/.gateway/x/../connect", "/x/../.gateway/connect", "/.gateway/connect;x", "/.gateway;x/connect", "/.gateway/connect%00",
 			"/.gateway%2fconnect", "/.gateway%2Fconnect", "/%2egateway/connect", "/%2Egateway/connect", "/.gateway/%63onnect", "/.gate%77ay/connect", "/.gateway/connect#x", "/.gateway/connect%23",
@@ -332,7 +332,7 @@ func TestOtherSpellingsOfOurPaths(t *testing.T) {
 				}
 			}
 		}
-		if got := len(h.echo.seen()) - hits; got != 0 {
+		if got := h.echo.count() - hits; got != 0 {
 			t.Errorf("%d requests have reached the app", got)
 		}
 	})

@@ -104,8 +104,13 @@ func (s *Server) connectGet(audience func(*gin.Context) string) func(*gin.Contex
 	}
 }
 
+// needed says how to sign in: at the portal, whichever host was asked.
 func (s *Server) needed(*gin.Context) authNeeded {
-	return authNeeded{Origins: s.origins("/"), Features: features}
+	origins := s.origins("/")
+	for i := range origins {
+		origins[i].Start = s.Site.Portal() + origins[i].Start
+	}
+	return authNeeded{Origins: origins, Features: features}
 }
 
 func (s *Server) challengeLocal(c *gin.Context, clientFirst string, want localauth.Want, answer *authNeeded) error {

@@ -55,7 +55,7 @@ func TestPanicsRefuse(t *testing.T) {
 	h.server.Sessions.Store = broken{}
 	h.watch.failing.Store(true)
 	h.watch.panics.Store(true)
-	hits := len(h.echo.seen())
+	hits := h.echo.count()
 	for story, a := range map[string]answer{
 		"a provider":            h.program().get(h.Portal + "/.gateway/start/broken"),
 		"the own proxy":         h.program().get(h.Wiki+"/x", alice...),
@@ -76,7 +76,7 @@ func TestPanicsRefuse(t *testing.T) {
 			}
 		}
 	}
-	if got := len(h.echo.seen()) - hits; got != 0 {
+	if got := h.echo.count() - hits; got != 0 {
 		t.Errorf("%d requests have reached the app", got)
 	}
 	h.server.Sessions.Store = working

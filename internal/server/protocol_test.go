@@ -55,6 +55,11 @@ func (a answer) isAuthNeeded(story string) {
 	if needed.ChallengeID == nil || needed.Challenge == nil || len(needed.Origins) != 2 || needed.Features == nil || a.field("login") != "" {
 		a.Errorf("%s: %s: %s, want AuthNeeded", story, a.asked, a.body)
 	}
+	for _, o := range needed.Origins { // on an app host too: providers are begun at the portal alone
+		if !strings.HasPrefix(o.Start, "https://auth.example.com/.gateway/start/"+o.Origin+"?") && !strings.HasPrefix(o.Start, "http://auth.localhost:8080/.gateway/start/"+o.Origin+"?") {
+			a.Errorf("%s: %s: %s begins at %s", story, a.asked, o.Name, o.Start)
+		}
+	}
 }
 
 func TestSignInByCookie(t *testing.T) {

@@ -86,7 +86,7 @@ func TestStoreDown(t *testing.T) {
 		callback := late.leave("/")
 		entering := h.as(h.alice)
 		handoff := entering.begin(h.Wiki + "/.gateway/sign-in?rd=/x")
-		hits := len(h.echo.seen())
+		hits := h.echo.count()
 
 		h.watch.failing.Store(true)
 		h.must(h.store.Close())
@@ -117,7 +117,7 @@ func TestStoreDown(t *testing.T) {
 				}
 			}
 		}
-		if got := len(h.echo.seen()) - hits; got != 0 {
+		if got := h.echo.count() - hits; got != 0 {
 			t.Errorf("%d requests have reached the app", got)
 		}
 		h.program().get(h.Wiki+"/public/x", bearer...).wants(http.StatusOK) // as nobody

@@ -59,14 +59,22 @@ func (u *upstream) seen() []hit {
 	return append([]hit(nil), u.hits...)
 }
 
+// count returns how many requests have reached the app so far.
+func (u *upstream) count() int {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	return len(u.hits)
+}
+
 // last returns what reached the app last.
 func (u *upstream) last(t testing.TB) hit {
 	t.Helper()
-	all := u.seen()
-	if len(all) == 0 {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if len(u.hits) == 0 {
 		t.Fatal("nothing has reached the app")
 	}
-	return all[len(all)-1]
+	return u.hits[len(u.hits)-1]
 }
 
 func (u *upstream) plays(name string, do http.HandlerFunc) {
