@@ -71,6 +71,7 @@ func TestForeignProvider(t *testing.T) {
 
 	stranger.open(s.at("auth.localhost") + "/.gateway/start/other")
 	stranger.await("the other provider is down", `document.body.innerText.includes("does not answer")`)
+	eventually(t, "the log says who is down", func() bool { return strings.Contains(s.out.String(), "provider cannot be used") })
 	startProvider(t, down, callback+"other")
 	eventually(t, "the other provider is back", func() bool {
 		resp, _ := visit(t, "GET", s.at("auth.localhost")+"/.gateway/start/other", nil)

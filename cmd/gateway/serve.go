@@ -91,6 +91,7 @@ func (h *house) serve(ctx context.Context, ready func()) error {
 	running.Go(func() { h.sweep(ctx) })
 	if h.server.Foreign != nil {
 		running.Go(func() { h.server.Foreign.Keep(ctx) })
+		running.Go(func() { h.watch(ctx) })
 	}
 	if ready != nil {
 		ready()
