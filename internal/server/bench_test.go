@@ -1,8 +1,11 @@
 package server_test
 
 import (
+	"crypto/rand"
+	"encoding/json"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
 )
 
@@ -43,5 +46,44 @@ func BenchmarkCheck(b *testing.B) {
 				}
 			}
 		})
+	}
+}
+
+// memory is an answer that is kept.
+type memory struct {
+	discard
+	body []byte
+}
+
+func (m *memory) Write(b []byte) (int, error) {
+	m.body = append(m.body, b...)
+	return len(b), nil
+}
+
+// BenchmarkSignIn is connect and login together without the network, the
+// store's writes included.
+func BenchmarkSignIn(b *testing.B) {
+	h := open(b, plain)
+	handler := h.server.Handler()
+	send := func(path, body string) map[string]any {
+		r := httptest.NewRequestWithContext(b.Context(), http.MethodPost, h.Portal+"/.gateway/"+path, strings.NewReader(body))
+		r.RequestURI = "/.gateway/" + path
+		r.RemoteAddr = "127.0.0.1:4711"
+		r.Header.Set("Content-Type", "application/json")
+		m := memory{discard: discard{header: http.Header{}}}
+		handler.ServeHTTP(&m, r)
+		var answer map[string]any
+		if err := json.Unmarshal(m.body, &answer); err != nil || m.status != http.StatusOK {
+			b.Fatalf("%s: %d %s", path, m.status, m.body)
+		}
+		return answer
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		c := challenge{bare: "n=alice,r=" + rand.Text()}
+		a := send("connect", object("client_first", "n,,"+c.bare, "want", "token"))
+		c.id, _ = a["challenge_id"].(string)
+		c.first, _ = a["challenge"].(string)
+		send("login", h.alice.answers(c, "want", "token"))
 	}
 }

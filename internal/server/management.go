@@ -11,8 +11,9 @@ import (
 func (s *Server) ManagementHandler() http.Handler {
 	e := s.engine()
 	e.Use(s.ownAnswer)
-	e.GET("/healthz", func(c *gin.Context) { c.String(http.StatusOK, "ok\n") })
-	e.GET("/readyz", func(c *gin.Context) {
+	both := []string{http.MethodGet, http.MethodHead}
+	e.Match(both, "/healthz", func(c *gin.Context) { c.String(http.StatusOK, "ok\n") })
+	e.Match(both, "/readyz", func(c *gin.Context) {
 		if s.stopping.Load() {
 			c.String(http.StatusServiceUnavailable, "stopping\n")
 			return
