@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -46,13 +47,21 @@ func (l *log) String() string {
 	return l.text.String()
 }
 
+// environ is the environment without what is meant for tests: the gateway
+// would warn that it knows no such key.
+func environ() []string {
+	return slices.DeleteFunc(os.Environ(), func(v string) bool {
+		return strings.HasPrefix(v, "GATEWAY_TEST_") || strings.HasPrefix(v, "GATEWAY_SOAK=")
+	})
+}
+
 // start runs a program until the test ends. What it printed is shown if the
 // test fails, and a data race that the program reports fails it.
 func start(t *testing.T, name string, args ...string) *process {
 	t.Helper()
 	p := &process{t: t, cmd: exec.CommandContext(context.WithoutCancel(t.Context()), name, args...), done: make(chan struct{})}
 	p.cmd.Stdout, p.cmd.Stderr = &p.out, &p.out
-	p.cmd.Env = append(os.Environ(), "GORACE=halt_on_error=0")
+	p.cmd.Env = append(environ(), "GORACE=halt_on_error=0")
 	if err := p.cmd.Start(); err != nil {
 		t.Fatalf("start %s: %v", name, err)
 	}
@@ -195,7 +204,7 @@ func raw(t *testing.T, port int, text string) string {
 func cli(t *testing.T, stdin string, args ...string) (string, error) {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), program, args...)
-	cmd.Stdin = strings.NewReader(stdin)
+	cmd.Stdin, cmd.Env = strings.NewReader(stdin), environ()
 	out, err := cmd.CombinedOutput()
 	return string(out), err
 }
