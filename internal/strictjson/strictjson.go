@@ -40,101 +40,96 @@ func Decode(r io.Reader, limit int64, v any) error {
 	return Unmarshal(raw, v)
 }
 
-// Unmarshal decodes raw into v under the package's rules.
+// Unmarshal decodes raw into v under the package's rules. After an error v
+// may hold a part of it.
 func Unmarshal(raw []byte, v any) error {
 	if !utf8.Valid(raw) {
 		return fmt.Errorf("%w: not UTF-8", ErrSyntax)
 	}
-	if err := walk(json.NewDecoder(bytes.NewReader(raw))); err != nil {
-		return err
+	if first := bytes.TrimLeft(raw, " \t\r\n"); len(first) == 0 || first[0] != '{' {
+		return fmt.Errorf("%w: not an object", ErrSyntax)
 	}
 	d := json.NewDecoder(bytes.NewReader(raw))
 	d.DisallowUnknownFields()
 	if err := d.Decode(v); err != nil {
-		return fmt.Errorf("%w: a field is unknown or of the wrong type", ErrSyntax)
+		return fmt.Errorf("%w: cut short, or a field is unknown or of the wrong type", ErrSyntax)
 	}
-	return nil
-}
-
-// walk refuses doubled and misspelled names, deep nesting, anything but one
-// object, and what follows it.
-func walk(d *json.Decoder) error {
-	d.UseNumber()
-	first, err := d.Token()
-	if err != nil || first != json.Delim('{') {
-		return fmt.Errorf("%w: not an object", ErrSyntax)
-	}
-	if err := object(d, 1); err != nil {
-		return err
-	}
-	if _, err := d.Token(); !errors.Is(err, io.EOF) {
+	end := d.InputOffset()
+	if len(bytes.TrimSpace(raw[end:])) > 0 {
 		return fmt.Errorf("%w: something follows the object", ErrSyntax)
 	}
+	return names(raw[:end])
+}
+
+// level is an object or array that is open.
+type level struct {
+	object bool
+	name   bool // a name comes next
+	seen   [][]byte
+}
+
+// names refuses doubled and misspelled names, and deep nesting, in what is
+// known to be valid JSON.
+func names(raw []byte) error {
+	open := make([]level, 1, MaxDepth+1) // the first is what the object stands in
+	for i := 0; i < len(raw); i++ {
+		top := &open[len(open)-1]
+		switch raw[i] {
+		case '{', '[':
+			if len(open) > MaxDepth {
+				return fmt.Errorf("%w: nested too deep", ErrSyntax)
+			}
+			object := raw[i] == '{'
+			open = append(open, level{object: object, name: object})
+		case '}', ']':
+			open = open[:len(open)-1]
+		case ',':
+			top.name = top.object
+		case ':':
+			top.name = false
+		case '"':
+			end := text(raw, i)
+			if err := top.meet(raw[i+1 : end]); err != nil {
+				return err
+			}
+			i = end
+		}
+	}
 	return nil
 }
 
-func object(d *json.Decoder, depth int) error {
-	if depth > MaxDepth {
-		return fmt.Errorf("%w: nested too deep", ErrSyntax)
+// text returns where the string that begins at i ends.
+func text(raw []byte, i int) int {
+	for i++; raw[i] != '"'; i++ {
+		if raw[i] == '\\' {
+			i++
+		}
 	}
-	seen := make(map[string]bool, 8)
-	for {
-		t, err := d.Token()
-		if err != nil {
-			return fmt.Errorf("%w: cut short", ErrSyntax)
-		}
-		if t == json.Delim('}') {
-			return nil
-		}
-		name, ok := t.(string)
-		if !ok || !plain(name) {
-			return fmt.Errorf("%w: a name is not in lower case", ErrSyntax)
-		}
-		if seen[name] {
+	return i
+}
+
+// meet judges a string, if it is a name.
+func (l *level) meet(name []byte) error {
+	if !l.name {
+		return nil
+	}
+	if !plain(name) {
+		return fmt.Errorf("%w: a name is not in lower case", ErrSyntax)
+	}
+	for _, other := range l.seen {
+		if bytes.Equal(other, name) {
 			return fmt.Errorf("%w: a name is there twice", ErrSyntax)
 		}
-		seen[name] = true
-		if err := value(d, depth); err != nil {
-			return err
-		}
 	}
-}
-
-func value(d *json.Decoder, depth int) error {
-	t, err := d.Token()
-	if err != nil {
-		return fmt.Errorf("%w: cut short", ErrSyntax)
-	}
-	switch t {
-	case json.Delim('{'):
-		return object(d, depth+1)
-	case json.Delim('['):
-		return array(d, depth+1)
-	}
+	l.seen = append(l.seen, name)
 	return nil
 }
 
-func array(d *json.Decoder, depth int) error {
-	if depth > MaxDepth {
-		return fmt.Errorf("%w: nested too deep", ErrSyntax)
-	}
-	for d.More() {
-		if err := value(d, depth); err != nil {
-			return err
-		}
-	}
-	if _, err := d.Token(); err != nil {
-		return fmt.Errorf("%w: cut short", ErrSyntax)
-	}
-	return nil
-}
-
-func plain(name string) bool {
-	for i := range len(name) {
-		c := name[i]
+func plain(name []byte) bool {
+	for _, c := range name {
 		if (c < 'a' || c > 'z') && (c < '0' || c > '9') && c != '_' {
 			return false
 		}
 	}
-	return name != ""
+	return len(name) > 0
 }

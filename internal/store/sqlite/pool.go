@@ -54,7 +54,7 @@ func (p *pool) row(ctx context.Context, query string, args ...any) scanner {
 	if err != nil {
 		return failed{err}
 	}
-	return st.QueryRowContext(ctx, args...)
+	return st.QueryRowContext(context.WithoutCancel(ctx), args...) // it takes microseconds; to watch a context takes as many
 }
 
 // rows asks for rows and calls each for every one of them.
