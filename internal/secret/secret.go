@@ -3,6 +3,7 @@ package secret
 
 import (
 	"crypto/subtle"
+	"fmt"
 	"log/slog"
 )
 
@@ -27,11 +28,11 @@ func (t Text) Equal(u Text) bool {
 	return t.value != "" && subtle.ConstantTimeCompare([]byte(t.value), []byte(u.value)) == 1
 }
 
-// String hides the secret from fmt.
+// String hides the secret from who asks for text.
 func (t Text) String() string { return mask }
 
-// GoString hides the secret from %#v.
-func (t Text) GoString() string { return mask }
+// Format hides the secret from fmt, whatever the verb.
+func (t Text) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(mask)) }
 
 // LogValue hides the secret from slog.
 func (t Text) LogValue() slog.Value { return slog.StringValue(mask) }
