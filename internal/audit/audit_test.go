@@ -18,11 +18,17 @@ func TestRecord(t *testing.T) {
 		event audit.Event
 		want  map[string]any
 	}{
-		{"a refusal", audit.Event{Kind: audit.Refusal, Outcome: audit.Refused, Decision: "D", App: "wiki", Method: "GET", Host: "wiki.example.com", Path: "/a", Client: netip.MustParseAddr("192.0.2.1")},
-			map[string]any{"audit": "refusal", "outcome": "refused", "decision_id": "D", "path": "/a", "client": "192.0.2.1"}},
+		{
+			"a refusal",
+			audit.Event{Kind: audit.Refusal, Outcome: audit.Refused, Decision: "D", App: "wiki", Method: "GET", Host: "wiki.example.com", Path: "/a", Client: netip.MustParseAddr("192.0.2.1")},
+			map[string]any{"audit": "refusal", "outcome": "refused", "decision_id": "D", "path": "/a", "client": "192.0.2.1"},
+		},
 		{"an outcome that nobody set", audit.Event{Kind: audit.SignIn}, map[string]any{"outcome": "unknown"}},
-		{"a login that plays log", audit.Event{Kind: audit.SignIn, Outcome: audit.Done, Login: "alice\n{\"audit\":\"admin\"}\x1b[2J"},
-			map[string]any{"login": "alice\n{\"audit\":\"admin\"}\x1b[2J"}},
+		{
+			"a login that plays log",
+			audit.Event{Kind: audit.SignIn, Outcome: audit.Done, Login: "alice\n{\"audit\":\"admin\"}\x1b[2J"},
+			map[string]any{"login": "alice\n{\"audit\":\"admin\"}\x1b[2J"},
+		},
 		{"a long path", audit.Event{Kind: audit.Refusal, Path: "/" + strings.Repeat("a", 5000)}, map[string]any{"path": "/" + strings.Repeat("a", 511) + "…"}},
 		{"groups", audit.Event{Kind: audit.Admin, Outcome: audit.Done, Action: "user groups", Groups: []string{"ops"}}, map[string]any{"action": "user groups"}},
 	} {
