@@ -64,8 +64,11 @@ func transport() *http.Transport {
 	}
 }
 
-// Serve passes the request on.
+// Serve passes the request on. The app may answer before it has the whole
+// body: else net/http would take the rest for itself, out of the hands of the
+// transport, which then cuts the answer short.
 func (p *Proxy) Serve(w http.ResponseWriter, r *http.Request, f Forward) {
+	_ = http.NewResponseController(w).EnableFullDuplex() // a test's writer cannot
 	p.reverse.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), forwardKey{}, &f)))
 }
 
@@ -83,7 +86,7 @@ func rewrite(pr *httputil.ProxyRequest, origin *url.URL) {
 	out.Trailer = nil
 	Strip(out.Header)
 	h := out.Header
-	if up := h["Upgrade"]; len(up) > 0 && (len(up) != 1 || !strings.EqualFold(up[0], "websocket")) {
+	if up := pr.In.Header["Upgrade"]; len(up) != 1 || !strings.EqualFold(up[0], "websocket") { // httputil has kept the first alone
 		delete(h, "Upgrade") // whatever is spoken inside a tunnel was never decided on
 		delete(h, "Connection")
 	}

@@ -297,16 +297,31 @@ func (s *Server) auditFailedSignIn(c *gin.Context, origin, login string, cause e
 	}
 	if refusal, ok := errors.AsType[*localauth.Refusal](cause); ok {
 		reason = string(refusal.Reason)
-		if refusal.Reason == localauth.Unknown {
-			login = "" // it may be a password in the wrong field
-		}
 	}
 	if errors.Is(cause, accounts.ErrDisabled) {
 		reason = "disabled"
 	}
 	s.record(c.Request.Context(), audit.Event{
-		Kind: audit.SignIn, Outcome: outcome, Reason: reason, Origin: origin, Login: login, Client: s.client(c.Request),
+		Kind: audit.SignIn, Outcome: outcome, Reason: reason, Origin: origin, Login: s.known(c, login, cause), Client: s.client(c.Request),
 	})
+}
+
+// known returns a login that failed if somebody has it, else "": any other may
+// be a password in the wrong field.
+func (s *Server) known(c *gin.Context, login string, cause error) string {
+	if login == "" {
+		return ""
+	}
+	if refusal, ok := errors.AsType[*localauth.Refusal](cause); ok {
+		if refusal.Reason == localauth.Unknown {
+			return ""
+		}
+		return login
+	}
+	if _, err := s.Register.ByLogin(c.Request.Context(), login); err != nil { // whose proof was not looked at
+		return ""
+	}
+	return login
 }
 
 // bounded keeps what we echo short.

@@ -54,19 +54,16 @@ func describe(h http.Header, err error) problem {
 	if limited, ok := errors.AsType[*throttle.Limited](err); ok {
 		seconds := int(math.Ceil(limited.RetryAfter.Seconds()))
 		h.Set("Retry-After", strconv.Itoa(max(seconds, 1)))
-		return problem{Status: http.StatusTooManyRequests, Error: "TooManyAttempts", Detail: "Too many attempts. Wait, then try again."}
+		return problem{Status: http.StatusTooManyRequests, Error: "TooManyAttempts", Detail: "Too many attempts. Wait, then try again.", retry: retry(err)}
 	}
 	a := answerFor(err)
-	p := problem{Status: a.status, Error: a.code, Detail: detail(a, err)}
+	p := problem{Status: a.status, Error: a.code, Detail: detail(a, err), retry: retry(err)}
 	if c, ok := errors.AsType[challengeError](err); ok {
 		p.ChallengeID = c.id
 	}
 	if d, ok := errors.AsType[decisionError](err); ok {
 		p.DecisionID = d.id
 		h.Set(headerDecision, d.id)
-	}
-	if f, ok := errors.AsType[flowError](err); ok {
-		p.retry = f.retry
 	}
 	if p.Error == "InvalidSession" {
 		p.Reason = "refused"
@@ -176,3 +173,9 @@ type flowError struct {
 }
 
 func (e flowError) Unwrap() error { return e.error }
+
+// retry is where a person begins again, or "".
+func retry(err error) string {
+	f, _ := errors.AsType[flowError](err)
+	return f.retry
+}

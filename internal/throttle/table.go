@@ -10,6 +10,7 @@ import (
 // Bounds of a table.
 const (
 	DefaultSlots = 65536
+	minSlots     = 16 // so that each region has two
 	maxSlots     = 1 << 24
 	keySize      = 32
 )
@@ -50,8 +51,8 @@ func (t *Table) valid() error {
 	if len(t.Key) != keySize {
 		return fmt.Errorf("throttle: key has %d bytes, want %d", len(t.Key), keySize)
 	}
-	if t.size() < 2 || t.size() > maxSlots {
-		return fmt.Errorf("throttle: %d slots, want 2 to %d", t.Slots, maxSlots)
+	if t.size() < minSlots || t.size() > maxSlots {
+		return fmt.Errorf("throttle: %d slots, want %d to %d", t.Slots, minSlots, maxSlots)
 	}
 	return nil
 }

@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"gateway/internal/identity"
 	"gateway/sessions"
 )
 
@@ -97,6 +98,52 @@ func children(t *testing.T, open Opener) {
 	if n, err := s.DeleteSessionsOf(t.Context(), "a"); n != 3 || err != nil {
 		t.Errorf("DeleteSessionsOf with a child = %d, %v; want 3", n, err)
 	}
+}
+
+// A session is opened for an active user alone, and what was refused is not
+// there once the user is active again.
+func onlyTheActive(t *testing.T, open Opener) {
+	s := fresh(t, open)
+	a := addUser(t, s, "a")
+	addSession(t, s, session("portal", "", "a"))
+	set := func(status identity.Status) {
+		t.Helper()
+		a.Status = status
+		must(t, s.UpdateUser(t.Context(), a))
+		a.Generation++
+	}
+	for i, status := range []identity.Status{identity.Waiting, identity.Unverified, identity.Disabled, "", "Active", "active ", "a status of the future"} {
+		late, child, again := numbered("late", i), numbered("child", i), numbered("again", i)
+		set(status)
+		noSession(t, s.CreateSession(t.Context(), session(late, "", "a")), "CreateSession for a user who is "+string(status))
+		noSession(t, s.CreateSession(t.Context(), session(child, "portal", "a")), "CreateSession of a child for a user who is "+string(status))
+		gone(t, s, late, child)
+		set(identity.Active)
+		gone(t, s, late, child)
+		addSession(t, s, session(again, "portal", "a"))
+		must1(s.DeleteSession(t.Context(), again))(t)
+	}
+	same(t, "Sessions", must1(s.Sessions(t.Context(), "a"))(t), []sessions.Session{session("portal", "", "a")})
+
+	// Whichever of the two comes first: no session of a user who is disabled
+	// and whose sessions are ended then.
+	errs := race(64, func(i int) error {
+		if i != 32 {
+			return s.CreateSession(t.Context(), session(numbered("race", i), "", "a"))
+		}
+		a.Status = identity.Disabled
+		if err := s.UpdateUser(t.Context(), a); err != nil {
+			return err
+		}
+		_, err := s.DeleteSessionsOf(t.Context(), "a")
+		return err
+	})
+	for i, err := range errs {
+		if err != nil && (i == 32 || !errors.Is(err, sessions.ErrNone)) {
+			t.Errorf("caller %d got %v", i, err)
+		}
+	}
+	same(t, "Sessions of the disabled", must1(s.Sessions(t.Context(), "a"))(t), []sessions.Session(nil))
 }
 
 func touch(t *testing.T, open Opener) {

@@ -52,6 +52,7 @@ func Run(t *testing.T, open Opener) {
 		"deletion cascades": deletionCascades,
 		"sessions":          keepsSessions,
 		"children":          children,
+		"only the active":   onlyTheActive,
 		"touch":             touch,
 		"expiry":            expiry,
 		"codes":             codes,
