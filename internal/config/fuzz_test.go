@@ -32,7 +32,7 @@ func FuzzParse(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		if len(data) > 16<<10 || bytes.Contains(data, []byte("_file")) {
-			t.Skip("files of any path are no business of a fuzzer")
+			return // files of any path are no business of a fuzzer
 		}
 		c, _, err := config.Parse("x.yaml", data, environ)
 		if err != nil {
