@@ -36,6 +36,8 @@ type Forward struct {
 	Identity          http.Header
 	DropAuthorization bool                   // it was ours
 	OwnCookie         func(name string) bool // cookies that are ours
+
+	body *upload // nil: none
 }
 
 type forwardKey struct{}
@@ -45,12 +47,15 @@ func New(upstream *url.URL, failed Failed, log *slog.Logger) *Proxy {
 	origin := &url.URL{Scheme: upstream.Scheme, Host: upstream.Host}
 	return &Proxy{reverse: httputil.ReverseProxy{
 		Rewrite:        func(pr *httputil.ProxyRequest) { rewrite(pr, origin) },
-		ModifyResponse: keepOwnCookies,
+		ModifyResponse: answered,
 		Transport:      transport(),
 		BufferPool:     &buffers,
 		FlushInterval:  0, // event streams and unknown lengths are flushed at once by httputil
-		ErrorHandler:   failed,
-		ErrorLog:       slog.NewLogLogger(log.Handler(), slog.LevelWarn),
+		ErrorHandler: func(w http.ResponseWriter, r *http.Request, err error) {
+			early(w.Header(), r)
+			failed(w, r, err)
+		},
+		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn),
 	}}
 }
 
@@ -64,12 +69,16 @@ func transport() *http.Transport {
 	}
 }
 
-// Serve passes the request on. The app may answer before it has the whole
-// body: else net/http would take the rest for itself, out of the hands of the
-// transport, which then cuts the answer short.
-func (p *Proxy) Serve(w http.ResponseWriter, r *http.Request, f Forward) {
-	_ = http.NewResponseController(w).EnableFullDuplex() // a test's writer cannot
-	p.reverse.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), forwardKey{}, &f)))
+// Serve passes the request on. It reports whether the app has had the whole
+// body; else somebody has to close it.
+func (p *Proxy) Serve(w http.ResponseWriter, r *http.Request, f Forward) (whole bool) {
+	r = r.WithContext(context.WithValue(r.Context(), forwardKey{}, &f))
+	if r.ContentLength != 0 && r.Body != nil {
+		f.body = &upload{ReadCloser: r.Body}
+		r.Body = f.body
+	}
+	p.reverse.ServeHTTP(w, r)
+	return f.body == nil || f.body.ended.Load()
 }
 
 // rewrite runs after the hop-by-hop headers are gone, so that no Connection
@@ -86,7 +95,7 @@ func rewrite(pr *httputil.ProxyRequest, origin *url.URL) {
 	out.Trailer = nil
 	Strip(out.Header)
 	h := out.Header
-	if up := pr.In.Header["Upgrade"]; len(up) != 1 || !strings.EqualFold(up[0], "websocket") { // httputil has kept the first alone
+	if up := pr.In.Header["Upgrade"]; len(up) != 1 || !strings.EqualFold(up[0], "websocket") || f.body != nil { // httputil has kept the first alone
 		delete(h, "Upgrade") // whatever is spoken inside a tunnel was never decided on
 		delete(h, "Connection")
 	}
@@ -134,12 +143,21 @@ func withoutCookies(line string, own func(string) bool) string {
 	return strings.TrimLeft(strings.Join(kept, ";"), " \t")
 }
 
+// answered makes ready what an app says.
+func answered(resp *http.Response) error {
+	if resp.StatusCode != http.StatusSwitchingProtocols {
+		early(resp.Header, resp.Request)
+	}
+	keepOwnCookies(resp)
+	return nil
+}
+
 // keepOwnCookies lets no app set a cookie under one of our names.
-func keepOwnCookies(resp *http.Response) error {
+func keepOwnCookies(resp *http.Response) {
 	f, ok := resp.Request.Context().Value(forwardKey{}).(*Forward)
 	lines := resp.Header["Set-Cookie"]
 	if !ok || len(lines) == 0 {
-		return nil
+		return
 	}
 	kept := lines[:0:0]
 	for _, line := range lines {
@@ -149,10 +167,9 @@ func keepOwnCookies(resp *http.Response) error {
 	}
 	if len(kept) == 0 {
 		delete(resp.Header, "Set-Cookie")
-		return nil
+		return
 	}
 	resp.Header["Set-Cookie"] = kept
-	return nil
 }
 
 // cookieName returns the name under which a cookie comes back that a Set-Cookie

@@ -65,11 +65,14 @@ func (s *Server) serveApp(c *gin.Context) error {
 	if r.ContentLength != 0 { // what the app may receive may take its time
 		_ = http.NewResponseController(w).SetReadDeadline(time.Time{})
 	}
-	app.Upstream.Serve(w, r, proxy.Forward{
+	whole := app.Upstream.Serve(w, r, proxy.Forward{
 		Target: q.target, Host: q.audience[strings.Index(q.audience, "://")+3:], Scheme: s.Site.Scheme, Client: q.client,
 		Identity: identity, DropAuthorization: q.credential.bearer, OwnCookie: ownCookie,
 	})
 	c.Writer.WriteHeaderNow() // else Gin, which had no route for this, writes into an app's 404 that has no body
+	if !whole {
+		s.endBody(w, r)
+	}
 	return nil
 }
 

@@ -17,10 +17,24 @@ func (s *Server) guard(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		defer s.recover(w)
 		if r.ContentLength != 0 {
-			_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(cmp.Or(s.BodyTime, bodyTime))) //nolint:forbidigo // the network's clock, not ours
+			s.hurry(w)
 		}
 		next.ServeHTTP(w, r)
 	})
+}
+
+// hurry lets the rest of a body come for no longer than bodyTime.
+func (s *Server) hurry(w http.ResponseWriter) {
+	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(cmp.Or(s.BodyTime, bodyTime))) //nolint:forbidigo // the network's clock, not ours
+}
+
+// endBody sends an answer off and lets what is left of the body come for a
+// while: a connection that ends at once may take the answer with it. What is
+// left to net/http has no limit in time, since it ends what the app still reads.
+func (s *Server) endBody(w http.ResponseWriter, r *http.Request) {
+	_ = http.NewResponseController(w).Flush()
+	s.hurry(w)
+	_ = r.Body.Close()
 }
 
 // recover turns a panic into cannot-tell. http.ErrAbortHandler passes: it is

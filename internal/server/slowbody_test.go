@@ -8,12 +8,15 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"os"
 	"strings"
 	"sync"
 	"testing"
 	"time"
+
+	"gateway/internal/proxy"
 )
 
 // In these tests strangers have so long for a body, and send a piece of it so
@@ -80,8 +83,8 @@ func drip(ctx context.Context, to net.Addr, from, head string) (s slow) {
 	return slow{resp.StatusCode, string(body), errors.Join(err, resp.Body.Close(), ended)}
 }
 
-// Whoever is refused is told so, and cannot hold a connection by a body that
-// never comes.
+// Whoever is refused, or asks for what is not there, is told so, and cannot
+// hold a connection by a body that never comes.
 func TestBodiesOfTheRefusedEnd(t *testing.T) {
 	t.Parallel()
 	h := open(t, https, hasty)
@@ -107,6 +110,9 @@ func TestBodiesOfTheRefusedEnd(t *testing.T) {
 		{story: "login, without end", to: public, head: posts(h.site.portal, "/.gateway/login", endless, json...), want: 413, word: "BadRequest"},
 		{story: "logout by a form", to: public, head: posts(h.site.wiki, "/.gateway/logout", short, "Content-Type", "application/x-www-form-urlencoded"), want: 400, word: "BadRequest"},
 		{story: "no page", to: public, head: posts(h.site.portal, "/nowhere", chunked), want: 404, word: "BadRequest"},
+		{story: "an app that is down", to: public, head: posts("down."+h.site.wiki, "/x", short), want: 502, word: "Unavailable"},
+		{story: "an app that is down, in chunks", to: public, head: posts("down."+h.site.wiki, "/x", chunked), want: 502, word: "Unavailable"},
+		{story: "an app that is down, without end", to: public, head: posts("down."+h.site.wiki, "/x", endless), want: 502, word: "Unavailable"},
 		{story: "the check, by a stranger", to: authz, head: posts("authz", forwardAuth, chunked), want: 403, word: "Forbidden"},
 	}
 	var all sync.WaitGroup
@@ -121,6 +127,63 @@ func TestBodiesOfTheRefusedEnd(t *testing.T) {
 		if errors.Is(row.slow.err, os.ErrDeadlineExceeded) {
 			t.Errorf("%s: the connection does not end: %v", row.story, row.slow.err)
 		}
+	}
+}
+
+// curt is an app that answers before it has read anything, and never ends a
+// connection.
+func curt(h *house) {
+	app := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		conn, _, err := http.NewResponseController(w).Hijack()
+		if err != nil {
+			return
+		}
+		defer conn.Close()
+		_, _ = io.WriteString(conn, "HTTP/1.1 404 Not Found\r\nContent-Length: 12\r\n"+echoes+": 1\r\n\r\nnothing here")
+		_, _ = io.Copy(io.Discard, conn)
+	}))
+	h.Cleanup(app.Close)
+	to, err := url.Parse(app.URL)
+	h.must(err)
+	down := h.server.Apps["down"]
+	down.Upstream = proxy.New(to, h.server.UpstreamFailed, h.server.Log)
+	h.server.Apps["down"] = down
+}
+
+// An app that has answered without it does not keep a body coming.
+func TestBodiesThatNobodyTakesEnd(t *testing.T) {
+	t.Parallel()
+	h := open(t, https, hasty, curt)
+	for _, length := range []string{short, chunked, endless} {
+		got := drip(t.Context(), h.front.Listener.Addr(), stranger, posts("down."+h.site.wiki, "/x", length))
+		if got.status != http.StatusNotFound || got.body != "nothing here" {
+			t.Errorf("%s: %d %q, want the app's answer", length, got.status, got.body)
+		}
+		if errors.Is(got.err, os.ErrDeadlineExceeded) {
+			t.Errorf("%s: the connection does not end: %v", length, got.err)
+		}
+	}
+}
+
+// Nor does an app's answer wait for it.
+func TestAnswersDoNotWaitForBodies(t *testing.T) {
+	t.Parallel()
+	h := open(t, https, curt)
+	h.server.BodyTime = time.Hour
+	for _, length := range []string{short, chunked, endless} {
+		conn, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", h.front.Listener.Addr().String())
+		h.must(err)
+		h.must(conn.SetDeadline(time.Now().Add(patience)))
+		_, err = io.WriteString(conn, posts("down."+h.site.wiki, "/x", length))
+		h.must(err)
+		r := &http.Request{Method: http.MethodPost, URL: &url.URL{Path: "/x"}}
+		resp, err := http.ReadResponse(bufio.NewReader(conn), r)
+		if err != nil {
+			t.Errorf("%s: no answer: %v", length, err)
+		} else if a := h.read(r, "", resp); a.status != http.StatusNotFound || a.body != "nothing here" {
+			t.Errorf("%s: %d %q, want the app's answer", length, a.status, a.body)
+		}
+		h.must(conn.Close())
 	}
 }
 
@@ -194,7 +257,7 @@ func TestStreamsOutlastBodies(t *testing.T) {
 		h.must(conn.SetDeadline(time.Now().Add(patience)))
 		_, err = io.WriteString(conn, text)
 		h.must(err)
-		lines, begun0 := bufio.NewReader(conn), time.Now()
+		lines := bufio.NewReader(conn)
 		for begun := time.Now(); err == nil && time.Since(begun) < 2*bodyTime; {
 			if strings.Contains(text, "Upgrade:") {
 				_, err = io.WriteString(conn, "hello\n")
@@ -204,7 +267,7 @@ func TestStreamsOutlastBodies(t *testing.T) {
 			_, err = lines.ReadString('\n')
 		}
 		if err != nil {
-			t.Errorf("%s: %v, want it to go on; %v %s", story, err, time.Since(begun0), h.log.String()[max(0, len(h.log.String())-3000):])
+			t.Errorf("%s: %v, want it to go on", story, err)
 		}
 	}
 }

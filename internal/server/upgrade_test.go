@@ -118,6 +118,25 @@ func TestNothingElseIsUpgraded(t *testing.T) {
 	}
 }
 
+// No handshake has a body (RFC 6455, section 4.1): who began to send one could
+// not stop in time.
+func TestNoUpgradeWithABody(t *testing.T) {
+	t.Parallel()
+	h := open(t, https)
+	h.watch.failing.Store(true)
+	h.echo.plays("tunnels", tunnels)
+	bob := h.at(h.bob)
+	for _, body := range []string{"Content-Length: 5\r\n\r\nhello", "Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n"} {
+		for _, to := range []string{"", "nothing", "websocket"} {
+			text := strings.TrimSuffix(h.upgrades("/x?play=tunnels&to="+to, []string{"websocket"}, bob...), "\r\n") + body
+			a, after := h.talk(text)
+			if got := h.echo.last(t); a.status != http.StatusBadGateway || strings.Contains(a.body+after, "this is the app") || got.Header["Upgrade"] != nil || got.Body != "hello" {
+				t.Errorf("%q: status %d, %q, %q; the app sees %q and Upgrade: %q, want no tunnel", body, a.status, a.body, after, got.Body, got.Header["Upgrade"])
+			}
+		}
+	}
+}
+
 func TestWebSocketsInAnyCase(t *testing.T) {
 	both(t, func(t *testing.T, h *house) {
 		h.echo.plays("tunnels", tunnels)
