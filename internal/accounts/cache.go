@@ -3,6 +3,7 @@ package accounts
 import (
 	"context"
 	"sync"
+	"time"
 
 	"gateway/internal/identity"
 )
@@ -14,8 +15,14 @@ const defaultCacheSize = 16384
 // read what was there before.
 type cache struct {
 	mu      sync.RWMutex
-	users   map[string]identity.User
+	users   map[string]held
 	changes uint64 // how many there have been
+}
+
+// held is a user in memory, and when a sign-in by password was last written.
+type held struct {
+	user   identity.User
+	signIn time.Time // zero: not by this process, or not since a change
 }
 
 // User returns a user by id, or ErrNone. It is what the check asks: it answers
@@ -45,8 +52,8 @@ func (r *Register) cacheSize() int {
 func (c *cache) look(id string) (u identity.User, changes uint64, ok bool) {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
-	u, ok = c.users[id]
-	return u, c.changes, ok
+	h, ok := c.users[id]
+	return h.user, c.changes, ok
 }
 
 // keep holds a user that was read from the store, unless something has changed
@@ -58,15 +65,34 @@ func (c *cache) keep(u identity.User, changes uint64, size int) {
 		return
 	}
 	if c.users == nil {
-		c.users = make(map[string]identity.User)
+		c.users = make(map[string]held)
 	}
-	if _, held := c.users[u.ID]; !held && len(c.users) >= size {
+	h, known := c.users[u.ID]
+	if !known && len(c.users) >= size {
 		for id := range c.users {
 			delete(c.users, id)
 			break
 		}
 	}
-	c.users[u.ID] = u
+	h.user = u
+	c.users[u.ID] = h
+}
+
+// signedIn returns when a sign-in of the user was last written.
+func (c *cache) signedIn(id string) time.Time {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	return c.users[id].signIn
+}
+
+// signIn notes that a sign-in of a user who is held was written.
+func (c *cache) signIn(id string, at time.Time) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if h, ok := c.users[id]; ok {
+		h.signIn = at
+		c.users[id] = h
+	}
 }
 
 // drop forgets a user who may have changed.

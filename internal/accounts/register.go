@@ -70,6 +70,9 @@ func (r *Register) Resolve(ctx context.Context, id identity.Identity) (identity.
 	if err != nil {
 		return identity.User{}, err
 	}
+	if id.Issuer == identity.Local {
+		return r.local(ctx, id)
+	}
 	for range maxAttempts {
 		a, l, err := r.Store.AccountByKey(ctx, id.Key)
 		switch {
@@ -91,12 +94,43 @@ func (r *Register) Resolve(ctx context.Context, id identity.Identity) (identity.
 	return identity.User{}, fmt.Errorf("sign-in of %s: %w", id.Provider, ErrConflict)
 }
 
+// local returns the user who comes in by password. All that is known of such a
+// user is ours, so memory answers, which is what the check asks too.
+func (r *Register) local(ctx context.Context, id identity.Identity) (identity.User, error) {
+	u, err := r.User(ctx, id.Subject)
+	switch {
+	case errors.Is(err, ErrNone):
+		return identity.User{}, fmt.Errorf("%w: %w", ErrNotRegistered, err)
+	case err != nil:
+		return identity.User{}, err
+	}
+	switch err := admitted(u.Status); {
+	case errors.Is(err, ErrWaiting), errors.Is(err, ErrUnverified):
+		return u, err
+	case err != nil:
+		return identity.User{}, err
+	}
+	now := r.now()
+	if now.Sub(r.cache.signedIn(u.ID)).Abs() < time.Minute {
+		return u, nil
+	}
+	err = r.Store.UpdateLink(ctx, Link{Key: id.Key, Provider: id.Provider, Username: id.Username, Email: id.Email, LastSignIn: now})
+	switch {
+	case errors.Is(err, ErrNone): // deleted since, or with no way in by password
+		return identity.User{}, fmt.Errorf("%w: %w", ErrNotRegistered, err)
+	case err != nil:
+		return identity.User{}, err
+	}
+	r.cache.signIn(u.ID, now)
+	return u, nil
+}
+
 // signIn notes that a known user comes in.
 func (r *Register) signIn(ctx context.Context, a Account, l Link, id identity.Identity) (Account, error) {
 	if err := admitted(a.Status); err != nil {
 		return a, err
 	}
-	if fresh := refreshed(a, id); id.Issuer != identity.Local && fresh != a.profile() {
+	if fresh := refreshed(a, id); fresh != a.profile() {
 		a.Name, a.Email, a.EmailVerified = fresh.name, fresh.email, fresh.verified
 		if err := r.update(ctx, &a); err != nil {
 			return Account{}, err

@@ -23,7 +23,7 @@ var reserved = []string{
 
 // register makes a user of an identity that nobody has.
 func (r *Register) register(ctx context.Context, id identity.Identity) (Account, error) {
-	if r.Origins[id.Provider].Registration != Open || id.Issuer == identity.Local {
+	if r.Origins[id.Provider].Registration != Open {
 		return Account{}, fmt.Errorf("registration of %s is closed: %w", id.Provider, ErrNotRegistered)
 	}
 	now := r.now()

@@ -234,17 +234,37 @@ func TestLastSignIn(t *testing.T) {
 	r := newRegister(t, newStore(t))
 	now := noon
 	r.Now = func() time.Time { return now }
-	u := resolve(t, r, from("google", "1", ""))
-	for _, row := range []struct{ after, want time.Duration }{
-		{59 * time.Second, 0},
-		{time.Minute, time.Minute},
-		{-time.Hour, -time.Hour}, // the clock was set back
-	} {
-		now = noon.Add(row.after)
-		resolve(t, r, from("google", "1", ""))
-		_, links, err := r.Show(t.Context(), u.ID)
-		if err != nil || !links[0].LastSignIn.Equal(noon.Add(row.want)) {
-			t.Errorf("after %v the last sign-in is %v, %v; want %v later", row.after, links[0].LastSignIn, err, row.want)
+	for door, id := range map[string]identity.Identity{"google": from("google", "1", ""), "local": local(add(t, r, "alice"))} {
+		now = noon
+		u := resolve(t, r, id)
+		for _, row := range []struct{ after, want time.Duration }{
+			{0, 0},
+			{59 * time.Second, 0},
+			{time.Minute, time.Minute},
+			{-time.Hour, -time.Hour}, // the clock was set back
+		} {
+			now = noon.Add(row.after)
+			resolve(t, r, id)
+			_, links, err := r.Show(t.Context(), u.ID)
+			if err != nil || !links[0].LastSignIn.Equal(noon.Add(row.want)) {
+				t.Errorf("%s: after %v the last sign-in is %v, %v; want %v later", door, row.after, links[0].LastSignIn, err, row.want)
+			}
+		}
+	}
+}
+
+// Nobody comes in by a way that is not recorded, or no more.
+func TestNoWayInByPassword(t *testing.T) {
+	r := newRegister(t, newStore(t))
+	foreign := resolve(t, r, from("google", "1", ""))
+	deleted := add(t, r, "alice")
+	resolve(t, r, local(deleted))
+	if err := r.Delete(t.Context(), deleted.ID); err != nil {
+		t.Fatal(err)
+	}
+	for _, u := range []identity.User{foreign, deleted} {
+		if got, err := r.Resolve(t.Context(), local(u)); !errors.Is(err, accounts.ErrNotRegistered) || got.ID != "" {
+			t.Errorf("Resolve(%s) = %v, %v; want ErrNotRegistered", u.Login, got, err)
 		}
 	}
 }
@@ -321,6 +341,7 @@ func TestCannotTell(t *testing.T) {
 	r := newRegister(t, w)
 	for _, err := range []error{
 		func() error { _, err := r.Resolve(t.Context(), from("google", "1", "")); return err }(),
+		func() error { _, err := r.Resolve(t.Context(), local(identity.User{ID: "x"})); return err }(),
 		func() error { _, err := r.User(t.Context(), "x"); return err }(),
 	} {
 		if !errors.Is(err, down) || errors.Is(err, accounts.ErrNotRegistered) {
