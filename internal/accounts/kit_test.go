@@ -113,7 +113,10 @@ func (w *watched) Account(ctx context.Context, id string) (accounts.Account, err
 	if w.loaded != nil {
 		w.loaded()
 	}
-	return a, errors.Join(err, w.err)
+	if w.err != nil {
+		err = w.err
+	}
+	return a, err
 }
 
 func (w *watched) AccountByKey(ctx context.Context, k identity.Key) (accounts.Account, accounts.Link, error) {
