@@ -64,7 +64,7 @@ func (l *Local) judge(p Pending, r record) (Outcome, error) {
 		return Outcome{}, refusal(p, r, readable, same)
 	}
 	return Outcome{
-		Identity: l.identity(r.User, p.Login), UserID: r.UserID,
+		Identity: l.identity(r.UserID, p.Login), UserID: r.UserID,
 		ServerFinal: "v=" + base64.StdEncoding.EncodeToString(signature[:]),
 	}, nil
 }
@@ -79,11 +79,9 @@ func proves(stored [keySize]byte, message string, proof []byte) int {
 }
 
 // identity says who came through the door, and when.
-func (l *Local) identity(u User, login string) identity.Identity {
-	who := u.Identity
-	who.Key = identity.Key{Issuer: identity.Local, Subject: u.UserID}
-	who.Provider = identity.Local
-	who.Username = login
-	who.AuthTime = l.now()
-	return who
+func (l *Local) identity(userID, login string) identity.Identity {
+	return identity.Identity{
+		Key:      identity.Key{Issuer: identity.Local, Subject: userID},
+		Provider: identity.Local, Username: login, AuthTime: l.now(),
+	}
 }

@@ -8,7 +8,6 @@ import (
 	"testing"
 	"time"
 
-	"gateway/internal/identity"
 	"gateway/internal/once"
 	"gateway/internal/seal"
 	"gateway/internal/secret"
@@ -132,7 +131,7 @@ func record(t testing.TB, userID string, version int64, v localauth.Verifier) lo
 		t.Fatal(err)
 	}
 	return localauth.User{
-		Identity: identity.Identity{Name: userID, Groups: []string{"staff"}}, UserID: userID, Version: version,
+		UserID: userID, Version: version,
 		Salt: v.Salt, Iterations: v.Iterations, StoredKey: stored, ServerKey: server,
 	}
 }

@@ -3,20 +3,18 @@ package localauth
 import (
 	"context"
 	"time"
-
-	"gateway/internal/identity"
 )
 
-// User is what the store keeps of a person who signs in by password.
+// User is what a password is verified against. Who the person is, is the
+// register's to say.
 type User struct {
-	Identity   identity.Identity // name, address and groups; the door fills in Key, Provider, Username and AuthTime
-	UserID     string            // not empty
-	Disabled   bool              // anything but an active user
-	Salt       []byte            // 16 to 64 bytes
-	Iterations int               // PBKDF2 rounds
-	StoredKey  []byte            // wrapped by Wrap
-	ServerKey  []byte            // wrapped by Wrap
-	Version    int64             // of the verifier, as given to Wrap; grows with each change of it
+	UserID     string // not empty
+	Disabled   bool   // anything but an active user
+	Salt       []byte // 16 to 64 bytes
+	Iterations int    // PBKDF2 rounds
+	StoredKey  []byte // wrapped by Wrap
+	ServerKey  []byte // wrapped by Wrap
+	Version    int64  // of the verifier, as given to Wrap; grows with each change of it
 }
 
 // Users finds people by their login.

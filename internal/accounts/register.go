@@ -114,7 +114,7 @@ func (r *Register) local(ctx context.Context, id identity.Identity) (identity.Us
 	if now.Sub(r.cache.signedIn(u.ID)).Abs() < time.Minute {
 		return u, nil
 	}
-	err = r.Store.UpdateLink(ctx, Link{Key: id.Key, Provider: id.Provider, Username: id.Username, Email: id.Email, LastSignIn: now})
+	err = r.Store.UpdateLink(ctx, Link{Key: id.Key, Provider: id.Provider, Username: u.Login, Email: u.Email, LastSignIn: now})
 	switch {
 	case errors.Is(err, ErrNone): // deleted since, or with no way in by password
 		return identity.User{}, fmt.Errorf("%w: %w", ErrNotRegistered, err)

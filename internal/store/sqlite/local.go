@@ -17,19 +17,16 @@ func (s *Store) LocalUser(ctx context.Context, username string) (localauth.User,
 	var u localauth.User
 	var status string
 	err := s.read.row(ctx, `
-		SELECT u.id, u.login, u.name, u.email, u.email_verified, u.status, v.salt, v.iterations, v.stored_key, v.server_key, v.version
+		SELECT u.id, u.status, v.salt, v.iterations, v.stored_key, v.server_key, v.version
 		FROM users u JOIN verifiers v ON v.user_id = u.id
 		WHERE u.login = ?`, username).
-		Scan(&u.UserID, &u.Identity.Username, &u.Identity.Name, &u.Identity.Email, &u.Identity.EmailVerified, &status,
-			&u.Salt, &u.Iterations, &u.StoredKey, &u.ServerKey, &u.Version)
+		Scan(&u.UserID, &status, &u.Salt, &u.Iterations, &u.StoredKey, &u.ServerKey, &u.Version)
 	if errors.Is(err, sql.ErrNoRows) {
 		return localauth.User{}, localauth.ErrNoUser
 	}
 	if err != nil {
 		return localauth.User{}, fmt.Errorf("sqlite: read verifier: %w", err)
 	}
-	u.Identity.Key = identity.Key{Issuer: identity.Local, Subject: u.UserID}
-	u.Identity.Provider = identity.Local
 	switch identity.Status(status) {
 	case identity.Active, identity.Waiting, identity.Unverified:
 	case identity.Disabled:
