@@ -39,7 +39,7 @@ func administer(c *cobra.Command, o *options, do func(context.Context, *administ
 func administerOf(c *cobra.Command, cfg *config.Config, do func(context.Context, *administrator) error) error {
 	quiet := cfg.Log // a command says itself what it was answered
 	quiet.Level = max(quiet.Level, slog.LevelWarn)
-	a, err := reach(c.Context(), cfg, logger(quiet, c.ErrOrStderr()))
+	a, err := reach(c.Context(), cfg, logsTo(c.ErrOrStderr(), quiet))
 	if err != nil {
 		return err
 	}
@@ -51,17 +51,17 @@ func administerOf(c *cobra.Command, cfg *config.Config, do func(context.Context,
 const reachTime = 15 * time.Second
 
 // reach finds the running gateway, or stands in for it.
-func reach(ctx context.Context, cfg *config.Config, log *slog.Logger) (*administrator, error) {
-	socket := (&house{config: cfg}).adminSocket()
+func reach(ctx context.Context, cfg *config.Config, logs *logs) (*administrator, error) {
+	socket := adminSocket(cfg.Data)
 	patience, cancel := context.WithTimeout(ctx, reachTime)
 	defer cancel()
 	again := time.NewTicker(50 * time.Millisecond)
 	defer again.Stop()
 	for {
-		h, err := build(ctx, cfg, log)
+		h, err := build(ctx, cfg, logs)
 		switch {
 		case err == nil:
-			return &administrator{transport: inProcess{h.server.AdminHandler()}, close: h.close}, nil
+			return &administrator{transport: inProcess{h.at(listenAdmin)}, close: h.close}, nil
 		case !errors.Is(err, datadir.ErrLocked):
 			return nil, err
 		}

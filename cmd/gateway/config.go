@@ -27,13 +27,19 @@ func (o *options) path() (string, error) {
 	return "", badConfig{errors.New("no configuration: write gateway.yaml, or name one with --config; gateway demo needs none")}
 }
 
+// source is where a configuration comes from, again and again.
+type source struct {
+	path    string
+	environ []string
+}
+
+func (s source) read() (*config.Config, []config.Warning, error) {
+	return config.Load(s.path, s.environ)
+}
+
 // load reads the configuration and tells its warnings.
-func load(o *options, errs io.Writer) (*config.Config, error) {
-	path, err := o.path()
-	if err != nil {
-		return nil, err
-	}
-	cfg, warnings, err := config.Load(path, os.Environ())
+func (s source) load(errs io.Writer) (*config.Config, error) {
+	cfg, warnings, err := s.read()
 	for _, w := range warnings {
 		_, _ = fmt.Fprintln(errs, "warning:", w)
 	}
@@ -41,6 +47,15 @@ func load(o *options, errs io.Writer) (*config.Config, error) {
 		return nil, badConfig{err}
 	}
 	return cfg, nil
+}
+
+// load reads the configuration that the options lead to.
+func load(o *options, errs io.Writer) (*config.Config, error) {
+	path, err := o.path()
+	if err != nil {
+		return nil, err
+	}
+	return source{path, os.Environ()}.load(errs)
 }
 
 func configCommand(o *options) *cobra.Command {

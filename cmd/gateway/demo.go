@@ -16,7 +16,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"gateway/internal/config"
 	"gateway/internal/demo"
 	"gateway/internal/secret"
 	"gateway/internal/server"
@@ -84,14 +83,11 @@ func runDemo(ctx context.Context, address netip.AddrPort, out, errs io.Writer) e
 	if err := os.WriteFile(s.file(), text, 0o600); err != nil {
 		return err
 	}
-	cfg, warnings, err := config.Parse(s.file(), text, nil)
+	cfg, err := source{path: s.file()}.load(errs)
 	if err != nil {
 		return fmt.Errorf("the demo's configuration: %w", err)
 	}
-	for _, w := range warnings {
-		_, _ = fmt.Fprintln(errs, "warning:", w)
-	}
-	h, err := build(ctx, cfg, logger(cfg.Log, errs))
+	h, err := build(ctx, cfg, logsTo(errs, cfg.Log))
 	if err != nil {
 		return err
 	}
@@ -104,7 +100,7 @@ func (s *stage) play(ctx context.Context, h *house, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	portal := h.config.URL.Origin()
+	portal := h.portal
 	provider, err := demo.NewProvider(s.issuer(), demo.Client{
 		ID: "gateway", Secret: secret.New(s.secret), RedirectURI: portal + "/.gateway/callback/demo", LogoutURI: portal + "/",
 	})
@@ -124,7 +120,7 @@ func (s *stage) play(ctx context.Context, h *house, out io.Writer) error {
 		})
 		context.AfterFunc(ctx, func() { _ = srv.Close() })
 	}
-	return h.serve(ctx, func() { s.greet(out, portal, passwords) })
+	return h.serve(ctx, source{path: s.file()}, nil, func() { s.greet(out, portal, passwords) })
 }
 
 // listen takes the free ports that the demo's other parts need.
@@ -167,7 +163,7 @@ func (s *stage) people(ctx context.Context, h *house) (map[string]string, error)
 		all.Go(func() { failures[i] = derive(&people[i], secret.New(passwords[people[i].Login])) })
 	}
 	all.Wait()
-	a := &administrator{transport: inProcess{h.server.AdminHandler()}}
+	a := &administrator{transport: inProcess{h.at(listenAdmin)}}
 	for i, n := range people {
 		var u server.AdminUser
 		if err := errors.Join(failures[i], a.call(ctx, http.MethodPost, "/users", n, &u)); err != nil {

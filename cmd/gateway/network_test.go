@@ -123,6 +123,21 @@ func get(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(err)
 }
 
+// becomes STATUS URL [TOKENFILE] waits until a GET is answered with the status.
+func becomes(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 || len(args) > 3 {
+		ts.Fatalf("usage: becomes STATUS URL [TOKENFILE]")
+	}
+	eventually(ts, args[1]+" answers "+args[0], func() bool {
+		resp, err := ask(ts, args[1], args[2:]...)
+		if err != nil {
+			return false
+		}
+		_ = resp.Body.Close()
+		return strconv.Itoa(resp.StatusCode) == args[0]
+	})
+}
+
 // ready PORT waits until the management listener there says that all is well.
 func ready(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 1 {

@@ -56,6 +56,16 @@ func terminate(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
+// hangup sends SIGHUP to every program in the background.
+func hangup(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 0 {
+		ts.Fatalf("usage: hangup")
+	}
+	for _, cmd := range ts.BackgroundCmds() {
+		ts.Check(cmd.Process.Signal(syscall.SIGHUP))
+	}
+}
+
 // await FILE PATTERN waits until the file has text that matches.
 func await(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 2 {
@@ -89,6 +99,15 @@ func write(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("usage: write FILE WORD...")
 	}
 	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(strings.Join(args[1:], " ")+"\n"), 0o600))
+}
+
+// place FILE WORD TEXT puts the text in the place of a word.
+func replace(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 3 {
+		ts.Fatalf("usage: place FILE WORD TEXT")
+	}
+	content := strings.ReplaceAll(ts.ReadFile(args[0]), ":"+args[1], ":"+args[2])
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(content), 0o600))
 }
 
 // schema DATABASE NUMBER gives a database that nobody has open the version of

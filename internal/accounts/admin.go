@@ -107,7 +107,7 @@ func (e GroupEdit) apply(groups []string) ([]string, error) {
 // Delete removes the user for good, with links, password and sessions. The
 // login stays taken. It returns ErrNone.
 func (r *Register) Delete(ctx context.Context, id string) error {
-	defer r.cache.drop(id) // after a failure too: it may have been done
+	defer r.Cache.drop(id) // after a failure too: it may have been done
 	return r.Store.DeleteUser(ctx, id)
 }
 

@@ -10,10 +10,12 @@ import (
 
 const defaultCacheSize = 16384
 
-// cache holds users as they are in the store. A change drops the user after it
+// Cache holds users as they are in the store. A change drops the user after it
 // was written; a load that overlaps a change is not kept, since it may have
 // read what was there before.
-type cache struct {
+type Cache struct {
+	Size int // how many users at most; 0 means 16384
+
 	mu      sync.RWMutex
 	users   map[string]held
 	changes uint64 // how many there have been
@@ -29,7 +31,7 @@ type held struct {
 // from memory where it can, and never with what a change has replaced that
 // returned before the call. The groups are shared: callers do not change them.
 func (r *Register) User(ctx context.Context, id string) (identity.User, error) {
-	u, changes, ok := r.cache.look(id)
+	u, changes, ok := r.Cache.look(id)
 	if ok {
 		return u, nil
 	}
@@ -37,19 +39,22 @@ func (r *Register) User(ctx context.Context, id string) (identity.User, error) {
 	if err != nil {
 		return identity.User{}, err
 	}
-	r.cache.keep(a.User, changes, r.cacheSize())
+	r.Cache.keep(a.User, changes)
 	return a.User, nil
 }
 
-func (r *Register) cacheSize() int {
-	if r.CacheSize > 0 {
-		return r.CacheSize
+func (c *Cache) size() int {
+	if c.Size > 0 {
+		return c.Size
 	}
 	return defaultCacheSize
 }
 
 // look returns the user, or how many changes there had been when it was missing.
-func (c *cache) look(id string) (u identity.User, changes uint64, ok bool) {
+func (c *Cache) look(id string) (u identity.User, changes uint64, ok bool) {
+	if c == nil {
+		return identity.User{}, 0, false
+	}
 	c.mu.RLock()
 	defer c.mu.RUnlock()
 	h, ok := c.users[id]
@@ -58,7 +63,10 @@ func (c *cache) look(id string) (u identity.User, changes uint64, ok bool) {
 
 // keep holds a user that was read from the store, unless something has changed
 // since look. Of a full cache it gives up any other user.
-func (c *cache) keep(u identity.User, changes uint64, size int) {
+func (c *Cache) keep(u identity.User, changes uint64) {
+	if c == nil {
+		return
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.changes != changes {
@@ -68,7 +76,7 @@ func (c *cache) keep(u identity.User, changes uint64, size int) {
 		c.users = make(map[string]held)
 	}
 	h, known := c.users[u.ID]
-	if !known && len(c.users) >= size {
+	if !known && len(c.users) >= c.size() {
 		for id := range c.users {
 			delete(c.users, id)
 			break
@@ -79,14 +87,20 @@ func (c *cache) keep(u identity.User, changes uint64, size int) {
 }
 
 // signedIn returns when a sign-in of the user was last written.
-func (c *cache) signedIn(id string) time.Time {
+func (c *Cache) signedIn(id string) time.Time {
+	if c == nil {
+		return time.Time{}
+	}
 	c.mu.RLock()
 	defer c.mu.RUnlock()
 	return c.users[id].signIn
 }
 
 // signIn notes that a sign-in of a user who is held was written.
-func (c *cache) signIn(id string, at time.Time) {
+func (c *Cache) signIn(id string, at time.Time) {
+	if c == nil {
+		return
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if h, ok := c.users[id]; ok {
@@ -96,7 +110,10 @@ func (c *cache) signIn(id string, at time.Time) {
 }
 
 // drop forgets a user who may have changed.
-func (c *cache) drop(id string) {
+func (c *Cache) drop(id string) {
+	if c == nil {
+		return
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.changes++

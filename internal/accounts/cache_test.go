@@ -13,7 +13,7 @@ import (
 func TestReadsComeFromMemory(t *testing.T) {
 	w := &watched{Store: newStore(t)}
 	r := newRegister(t, w)
-	r.CacheSize = 4
+	r.Cache.Size = 4
 	ids := make([]string, 20)
 	for i := range ids {
 		ids[i] = add(t, r, fmt.Sprint("user", i)).ID
@@ -37,8 +37,8 @@ func TestReadsComeFromMemory(t *testing.T) {
 	for _, id := range ids {
 		read(id)
 	}
-	if w.loads < len(ids)-r.CacheSize {
-		t.Errorf("%d loads for %d users, want at least %d: the memory is bounded", w.loads, len(ids), len(ids)-r.CacheSize)
+	if w.loads < len(ids)-r.Cache.Size {
+		t.Errorf("%d loads for %d users, want at least %d: the memory is bounded", w.loads, len(ids), len(ids)-r.Cache.Size)
 	}
 	w.loads = 0
 	for range 3 {

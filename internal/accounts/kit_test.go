@@ -35,6 +35,7 @@ func newRegister(t testing.TB, store accounts.Store) *accounts.Register {
 	t.Helper()
 	return &accounts.Register{
 		Store: store,
+		Cache: &accounts.Cache{},
 		Origins: map[string]accounts.Origin{
 			"corp":   {Registration: accounts.Open, LoginClaim: true},
 			"google": {Registration: accounts.Open},

@@ -37,11 +37,10 @@ type Register struct {
 	// Login returns the canonical form of a login, or an error if it cannot be
 	// one. Nil: nobody can be added by login, and no claim becomes one.
 	Login func(raw string) (string, error)
-	// CacheSize bounds the users kept in memory; 0 means 16384.
-	CacheSize int
-	Now       func() time.Time
-
-	cache cache
+	// Cache holds users between the checks. Registers over the same store share
+	// one: each has to know what another changed. Nil: every check asks the store.
+	Cache *Cache
+	Now   func() time.Time
 }
 
 // now returns the time as it is stored: UTC, microseconds.
@@ -111,7 +110,7 @@ func (r *Register) local(ctx context.Context, id identity.Identity) (identity.Us
 		return identity.User{}, err
 	}
 	now := r.now()
-	if now.Sub(r.cache.signedIn(u.ID)).Abs() < time.Minute {
+	if now.Sub(r.Cache.signedIn(u.ID)).Abs() < time.Minute {
 		return u, nil
 	}
 	err = r.Store.UpdateLink(ctx, Link{Key: id.Key, Provider: id.Provider, Username: u.Login, Email: u.Email, LastSignIn: now})
@@ -121,7 +120,7 @@ func (r *Register) local(ctx context.Context, id identity.Identity) (identity.Us
 	case err != nil:
 		return identity.User{}, err
 	}
-	r.cache.signIn(u.ID, now)
+	r.Cache.signIn(u.ID, now)
 	return u, nil
 }
 
@@ -168,7 +167,7 @@ func refreshed(a Account, id identity.Identity) profile {
 
 // update writes the account, whatever the cache holds of it.
 func (r *Register) update(ctx context.Context, a *Account) error {
-	defer r.cache.drop(a.ID) // after a failure too: it may have been written
+	defer r.Cache.drop(a.ID) // after a failure too: it may have been written
 	if err := r.Store.UpdateUser(ctx, *a); err != nil {
 		return err
 	}

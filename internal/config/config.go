@@ -34,6 +34,8 @@ type Config struct {
 	Admins         Admins                      `yaml:"admins"`
 	Apps           map[string]App              `yaml:"apps"` // by name
 	Log            Log                         `yaml:"log"`
+
+	origin
 }
 
 // TLS is the certificate of listen. The zero TLS is plain HTTP, behind a proxy.

@@ -8,11 +8,12 @@ import (
 // decoder fills a Config from nodes and remembers where each key was written.
 type decoder struct {
 	*report
-	env    environment
-	places map[string]Place // of every key and item met, by path
-	files  []pending
-	rows   []row
-	open   bool // everybody may read the file
+	env         environment
+	places      map[string]Place // of every key and item met, by path
+	files       []pending
+	rows        []row
+	secretFiles []string // that were read
+	open        bool     // everybody may read the file
 }
 
 // row is an entry of a table: its map holds a copy, to be set again once the

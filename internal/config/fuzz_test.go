@@ -57,6 +57,7 @@ func FuzzParse(f *testing.F) {
 var same = cmp.Options{
 	cmp.Comparer(func(a, b secret.Text) bool { return a.Empty() == b.Empty() }),
 	cmpopts.EquateComparable(netip.Prefix{}),
+	cmpopts.IgnoreUnexported(config.Config{}),
 	cmpopts.EquateEmpty(),
 }
 

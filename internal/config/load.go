@@ -66,5 +66,6 @@ func (c *Config) finish(d *decoder) (*Config, []Warning, error) {
 		c.Providers[id] = c.Providers[id].WithDefaults(id)
 	}
 	c.Data, c.TLS.Cert, c.TLS.Key = d.locate(c.Data), d.locate(c.TLS.Cert), d.locate(c.TLS.Key)
+	c.origin = origin{file: d.file, places: d.places, secrets: d.secretFiles}
 	return c, d.warnings, nil
 }

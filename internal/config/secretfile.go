@@ -54,6 +54,7 @@ func (d *decoder) readSecrets() {
 			d.warn(p.place, p.path, "everybody on this machine may read that file: chmod o-r")
 		}
 		p.file.SetString(name)
+		d.secretFiles = append(d.secretFiles, name)
 		p.into.Set(reflect.ValueOf(secret.New(content)))
 	}
 	for _, r := range d.rows {

@@ -49,13 +49,7 @@ func (v *validation) faulty(path string) bool {
 
 // place is where a key, or the nearest one above it, was written.
 func (v *validation) place(path string) Place {
-	for path != "" {
-		if place, ok := v.places[path]; ok {
-			return place
-		}
-		path = path[:max(0, strings.LastIndexAny(path, ".["))]
-	}
-	return v.places[""]
+	return nearest(v.places, path)
 }
 
 // within reports whether a path is another or lies below it.

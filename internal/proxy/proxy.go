@@ -21,7 +21,8 @@ import (
 
 // Proxy passes requests on to one upstream.
 type Proxy struct {
-	reverse httputil.ReverseProxy
+	reverse   httputil.ReverseProxy
+	transport *http.Transport
 }
 
 // Failed answers a request whose upstream did not.
@@ -45,10 +46,11 @@ type forwardKey struct{}
 // New returns a proxy to the origin of upstream (scheme, host, port).
 func New(upstream *url.URL, failed Failed, log *slog.Logger) *Proxy {
 	origin := &url.URL{Scheme: upstream.Scheme, Host: upstream.Host}
-	return &Proxy{reverse: httputil.ReverseProxy{
+	way := transport()
+	return &Proxy{transport: way, reverse: httputil.ReverseProxy{
 		Rewrite:        func(pr *httputil.ProxyRequest) { rewrite(pr, origin) },
 		ModifyResponse: answered,
-		Transport:      transport(),
+		Transport:      way,
 		BufferPool:     &buffers,
 		FlushInterval:  0, // event streams and unknown lengths are flushed at once by httputil
 		ErrorHandler: func(w http.ResponseWriter, r *http.Request, err error) {
@@ -68,6 +70,10 @@ func transport() *http.Transport {
 		TLSHandshakeTimeout: 5 * time.Second, DisableCompression: true, ResponseHeaderTimeout: time.Minute, MaxResponseHeaderBytes: 256 << 10,
 	}
 }
+
+// Close lets go of connections that nobody uses, those that are in use once
+// they are not. What is under way goes on.
+func (p *Proxy) Close() { p.transport.CloseIdleConnections() }
 
 // Serve passes the request on. It reports whether the app has had the whole
 // body; else somebody has to close it.

@@ -150,7 +150,7 @@ func (h *house) wire() {
 	}
 	s.Asserter = &sessions.Asserter{Signer: signer(h), Issuer: h.Portal, Now: h.clock.now}
 	s.Register = &accounts.Register{
-		Store: h.store, Login: localauth.CanonicalLogin, Now: h.clock.now,
+		Store: h.store, Cache: &accounts.Cache{}, Login: localauth.CanonicalLogin, Now: h.clock.now,
 		Origins: map[string]accounts.Origin{"corp": {Registration: accounts.Open, LoginClaim: true}, "guests": {Registration: accounts.Closed}},
 		Admit:   func(p identity.Principal) bool { return s.Policy.Load().CouldAdmit(p) },
 	}

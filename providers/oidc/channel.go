@@ -54,6 +54,13 @@ func newClient(c Config, d *dialer) *http.Client {
 	}
 }
 
+// CloseIdleConnections lets go of connections that nobody uses.
+func (c *channel) CloseIdleConnections() {
+	if base, ok := c.base.(interface{ CloseIdleConnections() }); ok {
+		base.CloseIdleConnections()
+	}
+}
+
 // RoundTrip returns an answer that has been read to its end.
 func (c *channel) RoundTrip(r *http.Request) (*http.Response, error) {
 	ctx, cancel := context.WithTimeout(r.Context(), c.timeout)

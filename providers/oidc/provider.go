@@ -123,6 +123,10 @@ func (p *Provider) Keep(ctx context.Context) {
 	}
 }
 
+// Close lets go of connections that nobody uses, those that are in use once
+// they are not. The provider can still be used.
+func (p *Provider) Close() { p.client.CloseIdleConnections() }
+
 // oauth returns our registration without the secret.
 func (p *Provider) oauth(m *metadata) *oauth2.Config {
 	return &oauth2.Config{

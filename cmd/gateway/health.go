@@ -21,7 +21,12 @@ func (h *house) watch(ctx context.Context) {
 			return
 		case <-tick.C:
 		}
-		for _, p := range h.server.Foreign.Health() {
+		door := h.rooms.Load().server.Foreign
+		if door == nil {
+			clear(down)
+			continue
+		}
+		for _, p := range door.Health() {
 			switch {
 			case !p.Up && !down[p.ID]:
 				h.log.Warn("provider cannot be used", slog.String("origin", p.ID), slog.String("cause", p.Err))

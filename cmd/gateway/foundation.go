@@ -1,0 +1,91 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"path/filepath"
+
+	"gateway/internal/accounts"
+	"gateway/internal/audit"
+	"gateway/internal/config"
+	"gateway/internal/datadir"
+	"gateway/internal/seal"
+	"gateway/internal/server"
+	"gateway/internal/store/sqlite"
+	"gateway/internal/throttle"
+	"gateway/localauth"
+	"gateway/sessions"
+)
+
+// foundation is what every configuration stands on: what a reload leaves as it
+// is. Of a configuration it knows only what needs a restart, url and data.
+type foundation struct {
+	portal   string // the portal's origin
+	logs     *logs
+	log      *slog.Logger
+	dir      *datadir.Dir
+	store    *sqlite.Store
+	keys     keyring
+	seals    server.Seals
+	request  *seal.Box // of sign-ins that are under way at a provider
+	local    *localauth.Local
+	sessions sessions.Store // with what is held of it in memory
+	asserter *sessions.Asserter
+	users    *accounts.Cache
+	throttle *throttle.Table
+	audit    *audit.Log
+}
+
+// found takes the data folder and opens what is in it.
+func found(ctx context.Context, cfg *config.Config, logs *logs) (*foundation, error) {
+	dir, err := datadir.Open(cfg.Data)
+	if err != nil {
+		return nil, err
+	}
+	f := &foundation{portal: cfg.URL.Origin(), logs: logs, log: logs.logger(), dir: dir}
+	if err := f.open(ctx); err != nil {
+		return nil, errors.Join(err, f.close())
+	}
+	return f, nil
+}
+
+func (f *foundation) open(ctx context.Context) error {
+	var err error
+	if f.keys, err = readKeys(f.dir); err != nil {
+		return err
+	}
+	if f.store, err = sqlite.Open(ctx, f.dir.Path("")); err != nil {
+		return err
+	}
+	if f.seals, err = seals(f.keys.seal); err != nil {
+		return err
+	}
+	if f.request, err = seal.New(f.keys.seal, "authorization request"); err != nil {
+		return err
+	}
+	challenge, err := seal.New(f.keys.seal, "challenge")
+	if err != nil {
+		return err
+	}
+	f.local = &localauth.Local{Users: f.store, Seal: challenge, Spent: f.store, Pepper: f.keys.pepper, SaltKey: f.keys.salt, Portal: f.portal}
+	f.sessions = sessions.Cached(f.store, 0)
+	f.asserter = &sessions.Asserter{Signer: f.keys.assertions, Issuer: f.portal}
+	f.users = &accounts.Cache{}
+	f.throttle = &throttle.Table{Store: f.store, Key: f.keys.throttle}
+	f.audit = &audit.Log{Handler: f.log.Handler()}
+	f.log.Debug("keys", slog.String("sessions", f.keys.sessions.KeyID()), slog.String("assertions", f.keys.assertions.KeyID()))
+	return nil
+}
+
+// close gives the data folder up.
+func (f *foundation) close() error {
+	var err error
+	if f.store != nil {
+		err = f.store.Close()
+	}
+	return errors.Join(err, f.dir.Close())
+}
+
+// adminSocket is the command line's way into the gateway that runs on a data folder.
+func adminSocket(data string) string { return filepath.Join(data, "admin.sock") }

@@ -1,0 +1,71 @@
+package main
+
+import (
+	"crypto"
+	"errors"
+	"fmt"
+	"path/filepath"
+
+	"gateway/internal/datadir"
+	"gateway/internal/seal"
+	"gateway/internal/server"
+	"gateway/internal/store/sqlite"
+	"gateway/sessions"
+)
+
+// keyring is every key of data/keys.
+type keyring struct {
+	seal, pepper, salt, throttle []byte
+	sessions, assertions         *sessions.Signer
+}
+
+func readKeys(dir *datadir.Dir) (keyring, error) {
+	var k keyring
+	for name, into := range map[string]*[]byte{"pepper": &k.pepper, "salt": &k.salt} {
+		key, err := dir.Kept(name, seal.KeySize, sqlite.FileName)
+		if err != nil {
+			return keyring{}, err
+		}
+		*into = key
+	}
+	for name, into := range map[string]*[]byte{"seal": &k.seal, "throttle": &k.throttle} {
+		key, err := dir.Secret(name, seal.KeySize)
+		if err != nil {
+			return keyring{}, err
+		}
+		*into = key
+	}
+	for name, into := range map[string]**sessions.Signer{"session.pem": &k.sessions, "assertion.pem": &k.assertions} {
+		signer, err := readSigner(dir, name)
+		if err != nil {
+			return keyring{}, err
+		}
+		*into = signer
+	}
+	return k, nil
+}
+
+func readSigner(dir *datadir.Dir, name string) (*sessions.Signer, error) {
+	text, err := dir.File(name, func() ([]byte, error) {
+		key, err := sessions.NewKey()
+		if err != nil {
+			return nil, err
+		}
+		return key.MarshalPEM()
+	})
+	if err != nil {
+		return nil, err
+	}
+	key, err := sessions.ParseKey(text)
+	if err != nil {
+		return nil, fmt.Errorf("key %s: %w; restore it from a backup", dir.Path(filepath.Join("keys", name)), err)
+	}
+	return sessions.NewSigner(key, map[string]crypto.PublicKey{})
+}
+
+func seals(root []byte) (server.Seals, error) {
+	request, err1 := seal.New(root, "hand-off request")
+	enter, err2 := seal.New(root, "hand-off entering")
+	change, err3 := seal.New(root, "switch of user")
+	return server.Seals{Request: request, Enter: enter, Switch: change}, errors.Join(err1, err2, err3)
+}

@@ -1,0 +1,146 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"slices"
+	"sync"
+	"time"
+
+	"gateway/internal/config"
+)
+
+// The names of the listeners, as the configuration has them.
+const (
+	listenPublic     = "listen"
+	listenAuthz      = "authz.listen"
+	listenManagement = "management"
+	listenAdmin      = "admin.sock"
+)
+
+// Bounds of every listener. Bodies have no deadline of their own: uploads and
+// streams may take their time.
+const (
+	headerTimeout = 10 * time.Second
+	idleTimeout   = 2 * time.Minute
+	maxHeader     = 64 << 10
+	drainTime     = 20 * time.Second
+)
+
+// place is where a listener waits.
+type place struct{ name, network, address string }
+
+// places are those of a configuration.
+func places(cfg *config.Config) []place {
+	all := []place{
+		{listenPublic, "tcp", string(cfg.Listen)},
+		{listenAuthz, "tcp", string(cfg.Authz.Listen)},
+		{listenManagement, "tcp", string(cfg.Management)},
+		{listenAdmin, "unix", adminSocket(cfg.Data)},
+	}
+	return slices.DeleteFunc(all, func(p place) bool { return p.address == "" })
+}
+
+// listener is one of the ways in.
+type listener struct {
+	place
+	socket net.Listener
+	server *http.Server
+}
+
+// listen opens the places, all or none.
+func (h *house) listen(ctx context.Context, where []place) (open []*listener, err error) {
+	for _, p := range where {
+		socket, err := bind(ctx, p.network, p.address)
+		if err != nil {
+			stopAll(open)
+			return nil, cannotListen{p, err}
+		}
+		if p.name == listenPublic {
+			socket = secured{socket, func() *tls.Config { return h.rooms.Load().tls }}
+		}
+		open = append(open, &listener{p, socket, h.httpServer(h.at(p.name))})
+	}
+	return open, nil
+}
+
+// cannotListen says which place is not to be had.
+type cannotListen struct {
+	place
+	cause error
+}
+
+func (e cannotListen) Error() string { return fmt.Sprintf("%s %s: %v", e.name, e.address, e.cause) }
+func (e cannotListen) Unwrap() error { return e.cause }
+
+// at is what answers at a listener: whatever the rooms are at the time.
+func (h *house) at(name string) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { h.rooms.Load().handlers[name].ServeHTTP(w, r) })
+}
+
+func (h *house) httpServer(handler http.Handler) *http.Server {
+	return &http.Server{
+		Handler: handler, DisableGeneralOptionsHandler: true, ReadHeaderTimeout: headerTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeader,
+		ErrorLog: slog.NewLogLogger(h.log.Handler(), slog.LevelWarn),
+	}
+}
+
+// secured speaks TLS on connections that come while there is a configuration
+// for it.
+type secured struct {
+	net.Listener
+	config func() *tls.Config
+}
+
+func (s secured) Accept() (net.Conn, error) {
+	conn, err := s.Listener.Accept()
+	if err != nil {
+		return nil, err
+	}
+	if c := s.config(); c != nil {
+		return tls.Server(conn, c), nil
+	}
+	return conn, nil
+}
+
+// bind listens. A unix socket is for the owner alone, from its first moment;
+// a stale one goes, since the folder's lock is ours.
+func bind(ctx context.Context, network, address string) (net.Listener, error) {
+	var lc net.ListenConfig
+	if network != "unix" {
+		return lc.Listen(ctx, network, address)
+	}
+	if err := os.Remove(address); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return nil, err
+	}
+	socket, err := lc.Listen(ctx, network, address) // its folder has mode 0700
+	if err != nil {
+		return nil, err
+	}
+	if err := os.Chmod(address, 0o600); err != nil {
+		return nil, errors.Join(err, socket.Close())
+	}
+	return socket, nil
+}
+
+// stopAll drains every listener, and cuts off what does not end.
+func stopAll(listeners []*listener) {
+	ctx, cancel := context.WithTimeout(context.Background(), drainTime)
+	defer cancel()
+	var all sync.WaitGroup
+	for _, l := range listeners {
+		all.Go(func() {
+			if l.server.Shutdown(ctx) != nil {
+				_ = l.server.Close()
+			}
+			_ = l.socket.Close() // one that was never served
+		})
+	}
+	all.Wait()
+}
