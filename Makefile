@@ -10,7 +10,7 @@ MODULES  := . deploy e2e
 FUZZTIME ?= 30s
 SOAK     ?= 20
 
-.PHONY: help check setup fmt fmt-check lint test arrows e2e docs dead build demo fuzz bench soak
+.PHONY: help check setup fmt fmt-check lint test arrows e2e docs dead build demo fuzz mutate bench soak
 
 help: ## list what there is to do
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "%-8s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -57,6 +57,13 @@ demo: ## run the demo
 
 fuzz: ## fuzz each target for FUZZTIME (30s)
 	@tools/fuzz.sh $(FUZZTIME)
+
+# What decides, and what reads requests, tokens and challenges.
+mutate: ## leave out one check after another, and see that a test complains
+	cd tools && go run ./mutate ../policy decide.go walk.go subjects.go networks.go
+	cd tools && go run ./mutate ../internal/canonical host.go target.go segment.go method.go
+	cd tools && go run ./mutate ../localauth open.go finish.go state.go record.go message.go refusal.go wrap.go
+	cd tools && go run ./mutate ../sessions verify.go token.go handoff.go strict.go revoke.go
 
 bench: ## run the benchmarks; the program's own are beside bare handlers
 	go test -run '^$$' -bench . -benchmem ./...

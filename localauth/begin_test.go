@@ -175,6 +175,8 @@ var malformedFirsts = []string{
 	"n",
 	"n,,",
 	"n,,n=alice",
+	"n,,alice,r=" + clientNonce,
+	"n,,n=alice," + clientNonce,
 	"n,,n=alice,",
 	"n,,n=alice,r=",
 	"n,,n=alice,r=x",

@@ -111,6 +111,7 @@ func TestRefusals(t *testing.T) {
 		{"alice", password("alice"), func(u *localauth.User) { u.Iterations++ }, localauth.Changed},
 		{"alice", password("alice"), func(u *localauth.User) { u.Salt = []byte("another 16 bytes") }, localauth.Changed},
 		{"alice", password("alice"), func(u *localauth.User) { u.UserID = "id-bob" }, localauth.Unreadable},
+		{"alice", password("alice"), func(u *localauth.User) { u.StoredKey = user(t, "alice", "an older one", 0).StoredKey }, localauth.Unreadable},
 		{"alice", password("alice"), func(u *localauth.User) { u.StoredKey, u.ServerKey = u.ServerKey, u.StoredKey }, localauth.Unreadable},
 		{"alice", password("alice"), func(u *localauth.User) { u.ServerKey = user(t, "bob", "x", 1).ServerKey }, localauth.Unreadable},
 		{"alice", password("alice"), func(u *localauth.User) { u.StoredKey = nil }, localauth.Unreadable},

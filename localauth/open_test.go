@@ -1,8 +1,10 @@
 package localauth_test
 
 import (
+	"bytes"
 	"encoding/base64"
 	"errors"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -50,6 +52,9 @@ func malformedFinals(nonce string) []string {
 		"c=biws",
 		"c=biws,r=" + nonce,
 		"c=biws,r=" + nonce + ",p",
+		"c=biws,r=" + nonce + "," + proof,
+		nonce + ",p=" + proof,
+		"c=biws," + nonce + ",p=" + proof,
 		"c=biws,r=,p=" + proof,
 		"c=biws,r=a b,p=" + proof,
 		"c=biws,r=" + nonce + "\x00,p=" + proof,
@@ -69,6 +74,7 @@ func malformedFinals(nonce string) []string {
 		"p=" + proof,
 		"m=x,c=biws,r=" + nonce + ",p=" + proof,
 		"c=biws,r=" + nonce + ",p=" + strings.Repeat("AAAA", 300),
+		"c=biws,r=" + strings.Repeat("x", 1025-len("c=biws,r=,p="+proof)) + ",p=" + proof,
 		strings.Repeat("c=biws,", 100_000),
 	}
 }
@@ -135,5 +141,43 @@ func TestSealedOtherwise(t *testing.T) {
 		if _, err := h.Open(browser, k.reply, localauth.WantCookie); !errors.Is(err, localauth.ErrNoChallenge) {
 			t.Errorf("%s: Open = %v, want ErrNoChallenge", name, err)
 		}
+	}
+}
+
+// The longest of everything is read: what is one longer is malformed.
+func TestLongestMessages(t *testing.T) {
+	h := open(t)
+	h.people.change("alice", func(u *localauth.User) {
+		v, err := localauth.Derive(password("alice"), bytes.Repeat([]byte("s"), 64), rounds)
+		if err != nil {
+			t.Fatal(err)
+		}
+		*u = record(t, "id-alice", 1, v)
+	})
+	if _, err := h.finish(t.Context(), h.begin(t, "alice", password("alice")).reply); err != nil {
+		t.Errorf("Finish with the longest salt = %v, want nil", err)
+	}
+
+	name, nonce := strings.Repeat("n", 256), strings.Repeat("~", 128)
+	c, err := h.Begin(t.Context(), browser, "n,,n="+name+",r="+nonce, localauth.WantCookie)
+	if err != nil {
+		t.Fatal(err)
+	}
+	proof := ",p=" + base64.StdEncoding.EncodeToString(make([]byte, 32))
+	head := "c=biws,r=" + nonceOf(c.ServerFirst)
+	final := head + strings.Repeat("x", 1024-len(head+proof)) + proof
+	if _, err := h.finish(t.Context(), localauth.Reply{Username: name, ChallengeID: c.ID, ClientFinal: final}); !errors.Is(err, localauth.ErrBadCredentials) {
+		t.Errorf("Finish with the longest name, nonce and reply = %v, want ErrBadCredentials", err)
+	}
+}
+
+// Who is unknown looks like everybody else, where nobody says how many
+// iterations records have.
+func TestMadeUpIterations(t *testing.T) {
+	h := open(t)
+	h.Iterations = 0
+	c, err := h.Begin(t.Context(), browser, clientFirst("nosuch"), localauth.WantCookie)
+	if err != nil || !strings.HasSuffix(c.ServerFirst, ",i="+strconv.Itoa(localauth.DefaultIterations)) {
+		t.Errorf("Begin = %q, %v, want the default iterations", c.ServerFirst, err)
 	}
 }

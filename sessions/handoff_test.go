@@ -167,6 +167,33 @@ func TestGrantRefuses(t *testing.T) {
 	}
 }
 
+// Codes are of one form; targets may be as long as any.
+func TestFlow(t *testing.T) {
+	h := newHouse(t)
+	root, _ := h.signIn(t)
+	code, err := h.Grant(t.Context(), root.ID, wiki, "FLOW", mine, strings.Repeat("/", 8<<10))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if flow, ok := sessions.Flow(code); !ok || flow != "FLOW" {
+		t.Errorf("Flow = %q, %v, want FLOW", flow, ok)
+	}
+	for _, text := range []string{"", ".", "FLOW", "FLOW.", ".SECRET", "FLOW.SECRET.", "FL OW.SECRET", "FLOW.SECRET\n", "FLOW." + strings.Repeat("A", 300)} {
+		if flow, ok := sessions.Flow(secret.New(text)); ok || flow != "" {
+			t.Errorf("Flow(%.40q) = %q, %v, want none", text, flow, ok)
+		}
+	}
+	h.store.before = func(call string) error {
+		if call == "put code" {
+			return errDown
+		}
+		return nil
+	}
+	if code, err := h.Grant(t.Context(), root.ID, wiki, "FLOW", mine, "/"); !errors.Is(err, errDown) || !code.Empty() {
+		t.Errorf("Grant with the store down = %v, want %v and no code", err, errDown)
+	}
+}
+
 // A store that answers with another's code is not believed.
 func TestRedeemRecordDisagrees(t *testing.T) {
 	for what, bend := range map[string]func(*sessions.Code){

@@ -290,3 +290,22 @@ func TestDumpOpensNothing(t *testing.T) {
 		}
 	}
 }
+
+// What cannot be revoked is not said to be.
+func TestRevokeThatCannotTell(t *testing.T) {
+	for _, fails := range []string{"read", "delete"} {
+		h := newHouse(t)
+		s, token := h.signIn(t)
+		h.store.before = func(call string) error {
+			if call == fails {
+				return errDown
+			}
+			return nil
+		}
+		if err := h.Revoke(t.Context(), s.ID); !errors.Is(err, errDown) {
+			t.Errorf("Revoke where %s fails = %v, want %v", fails, err, errDown)
+		}
+		h.store.before = nil
+		h.verify(t, token, portal, s.ID, nil)
+	}
+}

@@ -301,6 +301,65 @@ func TestRecordDisagrees(t *testing.T) {
 	}
 }
 
+// What the record says of its end counts, whatever the token says.
+func TestRecordEndsEarlier(t *testing.T) {
+	for _, row := range []struct {
+		what string
+		bend func(root, child *sessions.Session)
+	}{
+		{"the child", func(_, child *sessions.Session) { child.Expires = time.Now().Add(-time.Second) }},
+		{"the parent", func(root, _ *sessions.Session) { root.Expires = time.Now().Add(-time.Second) }},
+	} {
+		h := newHouse(t)
+		root, _ := h.signIn(t)
+		child, token := h.enter(t, root, wiki)
+		row.bend(&root, &child)
+		h.store.sessions[root.ID], h.store.sessions[child.ID] = root, child
+		t.Log(row.what)
+		h.verify(t, token, wiki, "", sessions.ErrExpired)
+	}
+}
+
+// A parent that cannot be read ends nothing: it cannot be told.
+func TestParentCannotBeRead(t *testing.T) {
+	h := newHouse(t)
+	root, _ := h.signIn(t)
+	child, token := h.enter(t, root, wiki)
+	reads := 0
+	h.store.before = func(call string) error {
+		if call == "read" {
+			if reads++; reads == 2 {
+				return errDown
+			}
+		}
+		return nil
+	}
+	h.verify(t, token, wiki, "", errDown)
+	h.verify(t, token, wiki, child.ID, nil)
+}
+
+// Peek says whose a token is, and is no use of it.
+func TestPeek(t *testing.T) {
+	h := newHouse(t)
+	now := time.Now()
+	h.Now = func() time.Time { return now }
+	s, token := h.signIn(t)
+	now = now.Add(30 * time.Minute)
+	if got, err := h.Peek(t.Context(), token, portal); err != nil || got.ID != s.ID {
+		t.Errorf("Peek = session %q, %v, want %q", got.ID, err, s.ID)
+	}
+	if got, err := h.Peek(t.Context(), token, wiki); !errors.Is(err, sessions.ErrMalformed) || got.ID != "" {
+		t.Errorf("Peek elsewhere = session %q, %v, want ErrMalformed", got.ID, err)
+	}
+	if h.store.count(&h.store.touches) != 0 {
+		t.Error("Peek counts as use")
+	}
+	now = now.Add(30 * time.Minute)
+	if got, err := h.Peek(t.Context(), token, portal); !errors.Is(err, sessions.ErrExpired) || got.ID != "" {
+		t.Errorf("Peek after an hour = session %q, %v, want ErrExpired", got.ID, err)
+	}
+}
+
 // Remembered tokens are few, and forgetting one changes nothing.
 func TestFewTokensRemembered(t *testing.T) {
 	h := newHouse(t)

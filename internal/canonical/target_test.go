@@ -38,6 +38,9 @@ func TestParseTarget(t *testing.T) {
 		{"an encoded question mark", "/admin/%3f/public/", target{"/admin/?/public/", "", "/admin/%3F/public/"}},
 		{"an encoded fragment sign", "/c%23", target{"/c#", "", "/c%23"}},
 		{"an encoded percent sign", "/100%25", target{"/100%", "", "/100%25"}},
+		{"a percent sign before no digits", "/5%25zz", target{"/5%zz", "", "/5%25zz"}},
+		{"a percent sign before a digit and none", "/5%25az", target{"/5%az", "", "/5%25az"}},
+		{"a percent sign before none and a digit", "/5%25za", target{"/5%za", "", "/5%25za"}},
 		{"a percent sign before one digit", "/5%25a", target{"/5%a", "", "/5%25a"}},
 		{"case is kept", "/ADMIN/", target{"/ADMIN/", "", "/ADMIN/"}},
 		{"a dotless i is no i", "/adm%C4%B1n", target{"/admın", "", "/adm%C4%B1n"}},
@@ -54,6 +57,9 @@ func TestParseTarget(t *testing.T) {
 		again, err := canonical.ParseTarget(got.Raw)
 		if err != nil || again.Path != got.Path || again.Raw != got.Raw {
 			t.Errorf("%s: ParseTarget(%q) = %q, %v, want the same as of %q", row.story, got.Raw, again, err, row.raw)
+		}
+		if text := got.String(); strings.HasSuffix(text, "?") || text != strings.TrimSuffix(row.want.Raw+"?"+row.want.Query, "?") {
+			t.Errorf("%s: %q is written %q", row.story, row.raw, text)
 		}
 	}
 }
@@ -227,5 +233,30 @@ func BenchmarkParseTarget(b *testing.B) {
 				}
 			}
 		})
+	}
+}
+
+// A segment stands between two slashes, and has none.
+func TestCheckSegment(t *testing.T) {
+	for _, segment := range []string{"a", "a b", "...", "caf\u00e9", "100%", "%zz", "a:b"} {
+		if err := canonical.CheckSegment(segment); err != nil {
+			t.Errorf("CheckSegment(%q) = %v, want nil", segment, err)
+		}
+	}
+	for _, segment := range []string{"", ".", "..", "a/b", "/", `a\b`, " a", "a ", "a;b", "a\x00", "a\u0085", "%61", "a\xff"} {
+		if err := canonical.CheckSegment(segment); !errors.Is(err, canonical.ErrTarget) {
+			t.Errorf("CheckSegment(%q) = %v, want ErrTarget", segment, err)
+		}
+	}
+}
+
+// Whoever is refused is told why, in words that fit.
+func TestParseTargetTellsWhy(t *testing.T) {
+	for raw, why := range map[string]string{
+		"/a#b": "fragment", `/a\b`: "backslash", "/a;b": "semicolon", "/a\x1fb": "control", "/a\x7fb": "control", "/a\x80b": "ASCII", "/a b": "percent-encoded", "/a|b": "percent-encoded",
+	} {
+		if _, err := canonical.ParseTarget(raw); err == nil || !strings.Contains(err.Error(), why) {
+			t.Errorf("ParseTarget(%q) = %v, want a word of %s", raw, err, why)
+		}
 	}
 }
