@@ -35,6 +35,7 @@ func (b *builder) app(c App) {
 	}
 	b.names[c.Name] = true
 	a := &app{name: c.Name}
+	b.policy.apps = append(b.policy.apps, a)
 	b.hosts(at, c, a)
 	switch {
 	case c.Allow != nil && c.Rules != nil:

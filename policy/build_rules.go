@@ -12,7 +12,7 @@ func (b *builder) rules(at string, c App, a *app) {
 	names := map[string]bool{}
 	for i, r := range c.Rules {
 		at := fmt.Sprintf("%s.rules[%d]", at, i)
-		compiled := rule{name: fmt.Sprintf("%s[%d]", c.Name, i), deny: r.Deny}
+		compiled := rule{name: fmt.Sprintf("%s[%d]", c.Name, i), named: r.Methods, paths: r.Paths, deny: r.Deny}
 		if r.Name != "" {
 			b.ruleName(at+".name", r.Name, names)
 			compiled.name = r.Name

@@ -29,6 +29,20 @@ func (e Effect) String() string {
 	return "deny"
 }
 
+// MarshalText writes the effect's word.
+func (e Effect) MarshalText() ([]byte, error) { return []byte(e.String()), nil }
+
+// UnmarshalText reads the effect's word; any other denies.
+func (e *Effect) UnmarshalText(text []byte) error {
+	*e = Deny
+	for _, known := range []Effect{Login, Allow} {
+		if string(text) == known.String() {
+			*e = known
+		}
+	}
+	return nil
+}
+
 // Reason says in a word why a decision fell as it did.
 type Reason string
 
@@ -54,11 +68,11 @@ type Request struct {
 
 // Decision is the answer to a Request. The zero Decision denies.
 type Decision struct {
-	Effect Effect
-	App    string // the app that has the host; empty if none has
-	Rule   string // the deciding rule: its own name, else app[index]; empty if none matched
-	Reason Reason
-	Public bool // allowed, and would be with nobody signed in, too
+	Effect Effect `json:"effect"`
+	App    string `json:"app"`  // the app that has the host; empty if none has
+	Rule   string `json:"rule"` // the deciding rule: its own name, else app[index]; empty if none matched
+	Reason Reason `json:"reason"`
+	Public bool   `json:"public"` // allowed, and would be with nobody signed in, too
 }
 
 // Decide answers a request. It allocates nothing for an app whose paths have
@@ -92,6 +106,8 @@ func (a *app) rule(method string, path canonical.Path) *rule {
 type rule struct {
 	name    string
 	methods methodSet
+	named   []string // the methods as written, for people; none: all
+	paths   []string // the patterns as written, for people; none: all
 	deny    bool
 	from    networks // the condition; none: from anywhere
 	admits  subjects

@@ -36,6 +36,7 @@ func FuzzDecide(f *testing.F) {
 		}
 		got := p.Decide(r)
 		promisesOf(t, p, r)
+		explains(t, p, r)
 		if method == "" || !strings.HasPrefix(path, "/") {
 			if got.Effect != policy.Deny {
 				t.Fatalf("Decide(%+v) = %+v, want deny", r, got)
@@ -74,6 +75,7 @@ func FuzzPaths(f *testing.F) {
 		if got, want := p.Decide(r), reference(apps).decide(r); got != want {
 			t.Fatalf("with %q and %q, Decide(%q) = %+v, want %+v", one, two, path, got, want)
 		}
+		explains(t, p, r)
 	})
 }
 

@@ -60,3 +60,15 @@ func parseNetwork(raw string) (netip.Prefix, error) {
 	}
 	return prefix, nil
 }
+
+// String lists the networks.
+func (n networks) String() string {
+	words := make([]string, len(n))
+	for i, p := range n {
+		words[i] = p.String()
+		if p.IsSingleIP() {
+			words[i] = p.Addr().String()
+		}
+	}
+	return some(words, "")
+}

@@ -95,3 +95,49 @@ func (n *node) grow(segment string, rule int) *node {
 	}
 	return next
 }
+
+// covers reports whether one of the rule's patterns has the path, pattern by
+// pattern; none have all. Decide asks the tree instead.
+func (r *rule) covers(path string) bool {
+	if !strings.HasPrefix(path, "/") {
+		return false
+	}
+	segments := strings.Split(path[1:], "/")
+	for _, raw := range r.paths {
+		if pattern, err := parsePattern(raw); err == nil && matches(pattern, segments) {
+			return true
+		}
+	}
+	return len(r.paths) == 0
+}
+
+// matches goes along the path and marks how much of the pattern it has led to.
+func matches(pattern, path []string) bool {
+	reached := make([]bool, len(pattern)+1)
+	reached[0] = true
+	skip(pattern, reached)
+	for _, segment := range path {
+		next := make([]bool, len(reached))
+		for i, p := range pattern {
+			switch {
+			case !reached[i]:
+			case p == anySegments:
+				next[i] = true
+			case p == segment, p == oneSegment && segment != "":
+				next[i+1] = true
+			}
+		}
+		skip(pattern, next)
+		reached = next
+	}
+	return reached[len(pattern)]
+}
+
+// skip marks what ** leads to by having no segment.
+func skip(pattern []string, reached []bool) {
+	for i, p := range pattern {
+		if reached[i] && p == anySegments {
+			reached[i+1] = true
+		}
+	}
+}

@@ -26,6 +26,7 @@ import (
 // Policy is a compiled configuration. The nil Policy and the zero Policy deny
 // everything. It is safe for concurrent use.
 type Policy struct {
+	apps      []*app // as they were given
 	hosts     map[canonical.Host]*app
 	wildcards map[canonical.Host]*app // by what follows the first label
 	people    subjects                // whom some rule admits, all rules together
@@ -84,4 +85,29 @@ func (p *Policy) app(h canonical.Host) *app {
 // pass them.
 func (p *Policy) CouldAdmit(who identity.Principal) bool {
 	return p != nil && p.people.person(&who)
+}
+
+// RuleName names a rule of an app as decisions do.
+type RuleName struct{ App, Rule string }
+
+// String is the rule's name, after its app's if it has one of its own.
+func (n RuleName) String() string {
+	if strings.HasPrefix(n.Rule, n.App+"[") {
+		return n.Rule
+	}
+	return n.App + ": " + n.Rule
+}
+
+// Rules names every rule, app by app, in order.
+func (p *Policy) Rules() []RuleName {
+	var all []RuleName
+	if p == nil {
+		return all
+	}
+	for _, a := range p.apps {
+		for i := range a.rules {
+			all = append(all, RuleName{a.name, a.rules[i].name})
+		}
+	}
+	return all
 }

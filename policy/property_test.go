@@ -140,6 +140,7 @@ func TestDecideIsTheReference(t *testing.T) {
 			}
 			compared++
 			promisesOf(t, p, r)
+			explains(t, p, r)
 		}
 	}
 	if compared == 0 || refused == 0 {

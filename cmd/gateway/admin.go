@@ -109,6 +109,11 @@ func (w *recorder) Header() http.Header         { return w.header }
 func (w *recorder) WriteHeader(status int)      { w.status = status }
 func (w *recorder) Write(b []byte) (int, error) { return w.body.Write(b) }
 
+// notThere says that what a command is about does not exist.
+type notThere struct{ detail string }
+
+func (e notThere) Error() string { return e.detail }
+
 // call sends one request and decodes its answer, or returns the problem it is.
 func (a *administrator) call(ctx context.Context, method, path string, body, answer any) error {
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
@@ -143,6 +148,9 @@ func (a *administrator) call(ctx context.Context, method, path string, body, ans
 		}
 		if json.Unmarshal(raw, &problem) != nil || problem.Detail == "" {
 			return fmt.Errorf("the gateway answered %s", resp.Status)
+		}
+		if resp.StatusCode == http.StatusNotFound {
+			return notThere{problem.Detail}
 		}
 		return errors.New(problem.Detail)
 	}

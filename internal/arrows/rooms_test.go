@@ -30,6 +30,7 @@ var rooms = map[string][]string{
 	"sessions":          nil,
 	"internal/accounts": nil,
 	"internal/audit":    nil,
+	"internal/cases":    {"policy"},
 	"internal/demo":     nil,
 
 	"internal/store/sqlite": {"sessions", "localauth", "internal/accounts"},

@@ -39,7 +39,7 @@ func (d *decoder) decode(n *node, s *shape, v reflect.Value, path string) {
 	case scalar:
 		d.scalar(n, s, v, path)
 	case flag:
-		d.flag(n, v, path)
+		d.flag(n, pointed(v), path)
 	case series:
 		v = pointed(v)
 		for i, entry := range d.list(n, path) {
@@ -174,6 +174,10 @@ func (d *decoder) table(n *node, s *shape, v reflect.Value, path string) {
 func (d *decoder) object(n *node, s *shape, v reflect.Value, path string) {
 	if n.kind == text && s.words != nil {
 		d.word(n, s, v, path)
+		return
+	}
+	if n.kind == text && reflect.PointerTo(s.typ).Implements(ofText) {
+		d.spoken(n, v, path)
 		return
 	}
 	if n.kind != mapping {

@@ -1,0 +1,192 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"gateway/internal/cases"
+	"gateway/internal/config"
+	"gateway/internal/identity"
+	"gateway/internal/server"
+	"gateway/internal/store/sqlite"
+	"gateway/policy"
+)
+
+func policyCommand(o *options) *cobra.Command {
+	return group("policy", "Explain and try who may pass", policyExplain(o), policyTest(o))
+}
+
+// guardOf compiles the policy of a configuration.
+func guardOf(cfg *config.Config) (*policy.Policy, error) {
+	p, err := policy.New(cfg.PolicyApps())
+	if err != nil {
+		return nil, badConfig{err}
+	}
+	return p, nil
+}
+
+// asked is a request and a person as flags say it.
+type asked struct {
+	as, client      string
+	nobody, json    bool
+	groups, factors []string
+	origin          string
+}
+
+func (a *asked) flags(c *cobra.Command) {
+	f := c.Flags()
+	f.StringVar(&a.as, "as", "", "login of who asks, from the store; where it has none, made up")
+	f.BoolVar(&a.nobody, "nobody", false, "nobody is signed in")
+	f.StringArrayVar(&a.groups, "group", nil, "group that the person has beside those of the store; may be given several times")
+	f.StringArrayVar(&a.factors, "factor", nil, "factor of the session: pwd, fed, otp, passkey, recovery; may be given several times")
+	f.StringVar(&a.origin, "origin", "", "door of the session: a provider's id, or local")
+	f.StringVar(&a.client, "client", "", "IP address that the request comes from")
+	f.BoolVar(&a.json, "json", false, "print JSON")
+}
+
+// person says who asks.
+func (a *asked) person(p *people) (cases.Person, error) {
+	switch {
+	case a.nobody && (a.as != "" || a.groups != nil || a.factors != nil || a.origin != ""):
+		return cases.Person{}, badUsage{errors.New("nobody has no login, group, factor and origin")}
+	case a.nobody:
+		var nobody cases.Person
+		return nobody, nobody.UnmarshalText([]byte("nobody"))
+	case a.as == "":
+		return cases.Person{}, badUsage{errors.New("say who asks: --as LOGIN, or --nobody")}
+	}
+	who := cases.Person{Groups: a.groups, Factors: a.factors, Origin: a.origin}
+	known, err := p.knows(a.as)
+	if known {
+		who.User = a.as
+	} else {
+		who.Login = a.as
+	}
+	return who, err
+}
+
+func policyExplain(o *options) *cobra.Command {
+	var a asked
+	c := &cobra.Command{
+		Use: "explain [METHOD] URL", Short: "Say what the policy answers to a request, and why", Args: cobra.RangeArgs(1, 2),
+		Example: "  gateway policy explain --as alice GET https://grafana.example.com/admin/users\n" +
+			"  gateway policy explain --nobody https://grafana.example.com/",
+		RunE: func(c *cobra.Command, args []string) error {
+			request := strings.Join(args, " ")
+			ask, err := cases.ParseAsk(request)
+			if err != nil {
+				return badUsage{fmt.Errorf("%q: %w", request, err)}
+			}
+			cfg, err := load(o, c.ErrOrStderr())
+			if err != nil {
+				return err
+			}
+			guard, err := guardOf(cfg)
+			if err != nil {
+				return err
+			}
+			return withPeople(c, cfg, func(p *people) error {
+				who, err := a.person(p)
+				if err != nil {
+					return err
+				}
+				return a.explain(c, guard, ask, who, p)
+			})
+		},
+	}
+	a.flags(c)
+	return c
+}
+
+func (a *asked) explain(c *cobra.Command, guard *policy.Policy, ask cases.Ask, who cases.Person, p *people) error {
+	if ask.Refuse != "" {
+		return fmt.Errorf("refused before any policy is asked: %s", ask.Refuse)
+	}
+	run := cases.Runner{Policy: guard, User: p.principal}
+	principal, err := run.Principal(who)
+	if err != nil {
+		return err
+	}
+	r := policy.Request{Method: ask.Method, Host: ask.Host, Path: ask.Path, Who: principal}
+	if a.client != "" {
+		if r.Client, err = netip.ParseAddr(a.client); err != nil {
+			return badUsage{fmt.Errorf("--client: %w", err)}
+		}
+	}
+	e := guard.Explain(r)
+	if a.json {
+		return indented(c.OutOrStdout(), e)
+	}
+	return cases.Explain(c.OutOrStdout(), e)
+}
+
+func indented(out io.Writer, value any) error {
+	e := json.NewEncoder(out)
+	e.SetIndent("", "  ")
+	return e.Encode(value)
+}
+
+// people asks the store who somebody is. Where there is no store yet, it knows
+// nobody, and makes none.
+type people struct {
+	ctx   context.Context //nolint:containedctx // of the one command that it lives for
+	admin *administrator  // nil: no store
+}
+
+func withPeople(c *cobra.Command, cfg *config.Config, do func(*people) error) error {
+	if _, err := os.Stat(filepath.Join(cfg.Data, sqlite.FileName)); err != nil {
+		return do(&people{ctx: c.Context()})
+	}
+	return administerOf(c, cfg, func(ctx context.Context, a *administrator) error {
+		return do(&people{ctx: ctx, admin: a})
+	})
+}
+
+// knows reports whether the store has a person of that login.
+func (p *people) knows(login string) (bool, error) {
+	if p.admin == nil {
+		return false, nil
+	}
+	_, err := p.user(login)
+	if errorAs[notThere](err) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+func (p *people) user(login string) (server.AdminUser, error) {
+	var u server.AdminUser
+	if p.admin == nil {
+		return u, fmt.Errorf("%s is to be taken from the store, and there is none", login)
+	}
+	return u, p.admin.call(p.ctx, http.MethodGet, "/users/"+url.PathEscape(login), nil, &u)
+}
+
+// principal is the person as a session of theirs would speak for.
+func (p *people) principal(login string) (identity.Principal, error) {
+	u, err := p.user(login)
+	if err != nil {
+		return identity.Principal{}, fmt.Errorf("%s: %w", login, err)
+	}
+	if u.Status != string(identity.Active) {
+		return identity.Principal{}, fmt.Errorf("%s is %s, so nobody signs in as %s", login, u.Status, login)
+	}
+	who := identity.Principal{
+		UserID: u.UserID, Login: u.Login, Name: u.Name, Email: u.Email, EmailVerified: u.EmailVerified, Groups: u.Groups,
+	}
+	if len(u.Links) > 0 {
+		who.Origin = u.Links[0].Origin
+	}
+	return who, nil
+}
