@@ -123,3 +123,35 @@ func TestTheCommandLineCountsAtOnce(t *testing.T) {
 		t.Errorf("a login was reissued:\n%s", out)
 	}
 }
+
+// Whoever has to be approved waits at a page that moves on by itself.
+func TestApproval(t *testing.T) {
+	t.Parallel()
+	app := startEcho(t)
+	port := freePort(t)
+	s := newSite(t, false, fmt.Sprintf(`providers:
+  corp: {name: Corp, issuer: "http://127.0.0.1:%d", client_id: gateway, client_secret: "a secret of the tests", registration: approval}
+apps:
+  one: {host: one.localhost, upstream: "%s", allow: {groups: ["corp:engineering"]}}
+`, port, app.URL))
+	startProvider(t, port, s.at("auth.localhost")+"/.gateway/callback/corp")
+	s.serve()
+
+	b := browser(t)
+	b.open(s.at("one.localhost") + "/deep/page")
+	b.awaitAddress(s.at("auth.localhost") + "/.gateway/sign-in")
+	b.click(`a[href^="/.gateway/start/corp"]`)
+	b.atProvider("erin")
+	b.awaitAddress(s.at("auth.localhost") + "/.gateway/wait")
+	fields := strings.Fields(mustCLI(t, "", "user", "list", "--waiting", "--config", s.config))
+	login := fields[5] // the first below the heads
+	if !strings.HasPrefix(login, "corp:") {
+		t.Fatalf("user list --waiting: %q", fields)
+	}
+	b.await("the page names the account", fmt.Sprintf(`document.querySelector("dd code").textContent === %q`, login))
+	mustCLI(t, "", "user", "approve", login, "--config", s.config)
+	b.awaitAddress(s.at("one.localhost") + "/deep/page")
+	if got := app.last(t).Header.Get("Remote-User"); got != login {
+		t.Errorf("Remote-User = %q, want %q", got, login)
+	}
+}

@@ -15,8 +15,9 @@ import (
 
 // The ways in which people may become known through a provider.
 const (
-	RegistrationOpen   = "open"   // whoever some rule could admit
-	RegistrationClosed = "closed" // whom an admin has added
+	RegistrationOpen     = "open"     // whoever some rule could admit
+	RegistrationApproval = "approval" // likewise, once an admin has approved
+	RegistrationClosed   = "closed"   // nobody new
 )
 
 // TypeOIDC is the type of OpenID Connect providers.
@@ -31,7 +32,7 @@ type Config struct {
 	ClientSecret     secret.Text       `yaml:"client_secret"`      // rather client_secret_file; without either we are a public client
 	ClientSecretFile string            `yaml:"client_secret_file"` // file that holds the client secret
 	Scopes           []string          `yaml:"scopes"`             // default: openid profile email
-	Registration     string            `yaml:"registration"`       // open (default) or closed
+	Registration     string            `yaml:"registration"`       // open (default), approval or closed
 	LoginClaim       string            `yaml:"login_claim"`        // claim that holds the login (default: none, logins read origin:subject)
 	GroupsClaim      string            `yaml:"groups_claim"`       // claim that holds the groups (default: groups)
 	GroupMap         map[string]string `yaml:"group_map"`          // provider's group → our group; the others read origin:group
@@ -110,11 +111,11 @@ func (c Config) Validate(id string) error {
 	}
 	d.validateClient(&cs)
 	switch d.Registration {
-	case RegistrationOpen, RegistrationClosed:
-	case "approval", "invite":
-		cs.add("registration", "%s is not supported yet; use open or closed", d.Registration)
+	case RegistrationOpen, RegistrationApproval, RegistrationClosed:
+	case "invite":
+		cs.add("registration", "%s is not supported yet; use open, approval or closed", d.Registration)
 	default:
-		cs.add("registration", "must be open or closed")
+		cs.add("registration", "must be open, approval or closed")
 	}
 	d.validateClaims(&cs)
 	for i, alg := range d.Algorithms {

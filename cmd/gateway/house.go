@@ -80,7 +80,8 @@ func (h *house) furnish(cfg *config.Config) (*rooms, error) {
 	s.Policy.Store(guard)
 	s.Register = &accounts.Register{
 		Store: h.store, Cache: h.users, Origins: origins(cfg), Login: localauth.CanonicalLogin,
-		Admit: func(p identity.Principal) bool { return s.Policy.Load().CouldAdmit(p) },
+		Admit:      func(p identity.Principal) bool { return s.Policy.Load().CouldAdmit(p) },
+		Registered: s.Registered,
 	}
 	if cfg.Local.Enabled {
 		s.Local = h.local

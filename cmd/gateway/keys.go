@@ -67,5 +67,6 @@ func seals(root []byte) (server.Seals, error) {
 	request, err1 := seal.New(root, "hand-off request")
 	enter, err2 := seal.New(root, "hand-off entering")
 	change, err3 := seal.New(root, "switch of user")
-	return server.Seals{Request: request, Enter: enter, Switch: change}, errors.Join(err1, err2, err3)
+	wait, err4 := seal.New(root, "wait for approval")
+	return server.Seals{Request: request, Enter: enter, Switch: change, Wait: wait}, errors.Join(err1, err2, err3, err4)
 }

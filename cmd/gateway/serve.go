@@ -137,7 +137,8 @@ func (h *house) sweep(ctx context.Context) {
 		case now := <-tick.C:
 			_, err1 := h.rooms.Load().server.Sessions.Clean(ctx)
 			_, err2 := h.store.Sweep(ctx, now)
-			err := errors.Join(err1, err2, h.throttle.Flush(ctx))
+			err3 := h.rooms.Load().server.ForgetWaiting(ctx)
+			err := errors.Join(err1, err2, err3, h.throttle.Flush(ctx))
 			if err != nil && ctx.Err() == nil {
 				h.log.Error("what is over could not be removed", slog.Any("cause", err))
 			}

@@ -8,11 +8,13 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 
+	"gateway/internal/identity"
 	"gateway/internal/secret"
 	"gateway/internal/server"
 	"gateway/localauth"
@@ -26,7 +28,8 @@ func userCommand(o *options) *cobra.Command {
 	return group("user", "Add, list and change people",
 		userAdd(o), userList(o), userShow(o), userDelete(o), userGroups(o),
 		userStatus(o, "disable", "Shut a person out, at once and everywhere"),
-		userStatus(o, "enable", "Let a person in again"))
+		userStatus(o, "enable", "Let a person in again"),
+		userStatus(o, "approve", "Let in a person who waits for approval"))
 }
 
 // oneLogin wants the login that a command is about.
@@ -93,15 +96,35 @@ func derive(n *server.AdminNew, password secret.Text) error {
 }
 
 func userList(o *options) *cobra.Command {
-	return listing(o, "list", "List people", cobra.NoArgs, func(ctx context.Context, a *administrator, _ []string) (any, []row, error) {
+	var waiting bool
+	c := listing(o, "list", "List people", cobra.NoArgs, func(ctx context.Context, a *administrator, _ []string) (any, []row, error) {
 		var users []server.AdminUser
 		err := a.call(ctx, http.MethodGet, "/users", nil, &users)
+		if waiting {
+			users = slices.DeleteFunc(users, func(u server.AdminUser) bool { return u.Status != string(identity.Waiting) })
+			return users, asking(users), err
+		}
 		rows := []row{{"LOGIN", "STATUS", "NAME", "E-MAIL", "GROUPS"}}
 		for _, u := range users {
 			rows = append(rows, row{u.Login, u.Status, u.Name, u.Email, strings.Join(u.Groups, ",")})
 		}
 		return users, rows, err
 	})
+	c.Flags().BoolVar(&waiting, "waiting", false, "only those who wait for approval")
+	return c
+}
+
+// asking are the people who wait, with what an admin judges them by.
+func asking(users []server.AdminUser) []row {
+	rows := []row{{"LOGIN", "SINCE", "NAME", "E-MAIL", "VERIFIED"}}
+	for _, u := range users {
+		verified := "no"
+		if u.EmailVerified {
+			verified = "yes"
+		}
+		rows = append(rows, row{u.Login, instant(u.Created), u.Name, u.Email, verified})
+	}
+	return rows
 }
 
 func userShow(o *options) *cobra.Command {

@@ -29,6 +29,8 @@ var (
 	ErrUnverified = errors.New("accounts: e-mail address is not confirmed")
 	// ErrWaiting: nobody has approved the user yet.
 	ErrWaiting = errors.New("accounts: waiting for approval")
+	// ErrFull: as many as may have asked to be let in. It also is ErrNotRegistered.
+	ErrFull = errors.New("accounts: too many have asked to be let in")
 	// ErrLoginTaken: somebody has the login, or had it once.
 	ErrLoginTaken = errors.New("accounts: login is taken")
 	// ErrInvalid: what was given cannot be a login, a group, a name, an address

@@ -14,8 +14,9 @@ type Registration string
 
 // The kinds of registration. The empty one is closed.
 const (
-	Closed Registration = "closed" // it is refused
-	Open   Registration = "open"   // it becomes a user, if some rule could ever admit the person
+	Closed   Registration = "closed"   // it is refused
+	Open     Registration = "open"     // it becomes a user, if some rule could ever admit the person
+	Approval Registration = "approval" // likewise, but the user waits until an admin approves
 )
 
 // Origin is what the register has to know of a door.
@@ -37,6 +38,8 @@ type Register struct {
 	// Login returns the canonical form of a login, or an error if it cannot be
 	// one. Nil: nobody can be added by login, and no claim becomes one.
 	Login func(raw string) (string, error)
+	// Registered is told of each user whom a sign-in has made. Nil: nobody is.
+	Registered func(ctx context.Context, u identity.User, origin string)
 	// Cache holds users between the checks. Registers over the same store share
 	// one: each has to know what another changed. Nil: every check asks the store.
 	Cache *Cache

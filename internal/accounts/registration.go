@@ -23,7 +23,8 @@ var reserved = []string{
 
 // register makes a user of an identity that nobody has.
 func (r *Register) register(ctx context.Context, id identity.Identity) (Account, error) {
-	if r.Origins[id.Provider].Registration != Open {
+	status, may := r.Origins[id.Provider].newcomer()
+	if !may {
 		return Account{}, fmt.Errorf("registration of %s is closed: %w", id.Provider, ErrNotRegistered)
 	}
 	now := r.now()
@@ -35,16 +36,50 @@ func (r *Register) register(ctx context.Context, id identity.Identity) (Account,
 		}
 		a := Account{User: identity.User{
 			ID: NewID(), Login: login, Name: id.Name, Email: id.Email, EmailVerified: id.EmailVerified,
-			Status: identity.Active, Created: now, Generation: 1,
+			Status: status, Created: now, Generation: 1,
 		}}
 		l.UserID = a.ID
-		err := r.Store.CreateUser(ctx, a, l, nil)
+		err := r.create(ctx, a, l)
+		if err == nil {
+			return a, admitted(a.Status)
+		}
 		if !errors.Is(err, ErrLoginTaken) {
-			return a, err
+			return Account{}, err
 		}
 		refusal = err
 	}
 	return Account{}, fmt.Errorf("%w: %w", ErrNotRegistered, refusal)
+}
+
+// newcomer returns the status of a new user of the origin, if there may be any.
+func (o Origin) newcomer() (s identity.Status, may bool) {
+	switch o.Registration {
+	case Open:
+		return identity.Active, true
+	case Approval:
+		return identity.Waiting, true
+	case Closed:
+	default:
+	}
+	return "", false
+}
+
+// create records a new user, where there is room for those who are yet to be
+// let in, and tells of it.
+func (r *Register) create(ctx context.Context, a Account, l Link) error {
+	var err error
+	if a.Status == identity.Active {
+		err = r.Store.CreateUser(ctx, a, l, nil)
+	} else {
+		err = r.Store.CreatePending(ctx, a, l, maxPending, a.Created.Add(-patience))
+	}
+	switch {
+	case errors.Is(err, ErrFull):
+		return fmt.Errorf("%w: %w", ErrNotRegistered, err)
+	case err == nil && r.Registered != nil:
+		r.Registered(ctx, a.User, l.Provider)
+	}
+	return err
 }
 
 // admits reports whether some rule could ever admit the identity under a login.

@@ -2,6 +2,7 @@ package accounts
 
 import (
 	"context"
+	"time"
 
 	"gateway/internal/identity"
 )
@@ -19,6 +20,14 @@ type Users interface {
 	// a verifier if the user signs in by password. It returns ErrLoginTaken if
 	// somebody has the login or had it once, ErrLinked if somebody has the key.
 	CreateUser(ctx context.Context, a Account, l Link, v *Verifier) error
+	// CreatePending is CreateUser for one who has yet to be let in and has no
+	// password. It returns ErrFull if most users of the same status have been
+	// created after since.
+	CreatePending(ctx context.Context, a Account, l Link, most int, since time.Time) error
+	// DeletePending removes the users who are waiting or unverified and were
+	// created before a moment, and returns them. Nothing remains of them, not
+	// even that their logins were taken.
+	DeletePending(ctx context.Context, before time.Time) ([]Account, error)
 	// UpdateUser replaces all but the id, the login and the time of creation
 	// of the record whose generation is still a.Generation, and adds one to its
 	// generation. It returns ErrConflict if the record has changed since, and

@@ -20,6 +20,8 @@ const (
 	SignOut Kind = "sign-out"
 	Refusal Kind = "refusal" // the policy said no
 	Admin   Kind = "admin"   // an administrator changed something
+
+	Registration Kind = "registration" // somebody became known, or waited for it in vain
 )
 
 // Outcome is how it ended.
@@ -38,6 +40,7 @@ type Event struct {
 	Outcome  Outcome
 	Action   string     // of an Admin event: "user add", "session revoke"
 	Groups   []string   // of an Admin event: the user's own groups from now on
+	Status   string     // of a Registration event: what the user is now
 	Reason   string     // why, in one word of the room that refused
 	UserID   string     // whom it is about
 	Login    string     // the name that was used or is recorded
@@ -68,6 +71,7 @@ func (l *Log) Record(ctx context.Context, e Event) error {
 	r.AddAttrs(slog.String("audit", string(e.Kind)), slog.String("outcome", string(e.Outcome)))
 	for _, f := range []struct{ key, value string }{
 		{"action", e.Action},
+		{"status", e.Status},
 		{"reason", e.Reason},
 		{"user_id", e.UserID},
 		{"login", e.Login},

@@ -71,7 +71,7 @@ var reference = map[string]about{
 		standard: []string{"openid", "profile", "email"},
 	},
 	"providers.*.registration": {
-		meaning:  "Who becomes known through this provider: open, whoever some rule could admit; closed, whom an admin has added.",
+		meaning:  "Who becomes known through this provider: open, whoever some rule could admit; approval, likewise, once an admin has approved; closed, nobody new.",
 		standard: "open",
 	},
 	"providers.*.login_claim":     {meaning: "Claim that holds the person's login. Without it, and where two people share one, the login is id:subject.", example: "preferred_username"},

@@ -28,6 +28,7 @@ import (
 //	DELETE /users/{login}              delete, and end their sessions
 //	POST   /users/{login}/disable      and end their sessions
 //	POST   /users/{login}/enable
+//	POST   /users/{login}/approve      let in who waits, or whose address is not confirmed
 //	POST   /users/{login}/groups       add, remove, set
 //	GET    /sessions?user=             list
 //	DELETE /sessions?user=             end a person's sessions
@@ -42,6 +43,7 @@ func (s *Server) AdminHandler() http.Handler {
 	e.DELETE("/users/:login", s.handle(s.adminDelete))
 	e.POST("/users/:login/disable", s.handle(s.adminStatus("user disable", identity.Disabled)))
 	e.POST("/users/:login/enable", s.handle(s.adminStatus("user enable", identity.Active)))
+	e.POST("/users/:login/approve", s.handle(s.adminApprove))
 	e.POST("/users/:login/groups", s.handle(s.adminGroups))
 	e.GET("/sessions", s.handle(s.adminSessions))
 	e.DELETE("/sessions", s.handle(s.adminRevokeUser))
@@ -206,6 +208,23 @@ func (s *Server) adminStatus(action string, status identity.Status) func(*gin.Co
 		writeJSON(c.Writer, http.StatusOK, "application/json", adminUser(u))
 		return nil
 	}
+}
+
+func (s *Server) adminApprove(c *gin.Context) error {
+	ctx := c.Request.Context()
+	u, err := s.byLogin(c)
+	if err != nil {
+		return err
+	}
+	if u.Status == identity.Disabled {
+		return explain(errBad, "The person is disabled: gateway user enable lets them in.")
+	}
+	if u, err = s.Register.Approve(ctx, u.ID); err != nil {
+		return adminExplained(err)
+	}
+	s.auditAdmin(ctx, "user approve", u)
+	writeJSON(c.Writer, http.StatusOK, "application/json", adminUser(u))
+	return nil
 }
 
 func (s *Server) adminDelete(c *gin.Context) error {

@@ -16,6 +16,7 @@
 //	GET  /.gateway/sign-out             asks, then posts to logout
 //	GET  /.gateway/start/{origin}?rd=   begins the authorization code flow
 //	GET  /.gateway/callback/{origin}    finishes it
+//	GET  /.gateway/wait                 whether somebody who waits has been approved
 //	GET  /.gateway/authorize?req=       an app host asks for its hand-off
 //	GET  /.gateway/assets/{name}        hashed, cacheable
 //

@@ -48,6 +48,7 @@ var answers = []answer{
 	{localauth.ErrBadCredentials, http.StatusUnauthorized, "BadUserOrPassword", "The user name or the password is wrong."},
 	{localauth.ErrNoChallenge, http.StatusUnauthorized, "ChallengeNotFoundOrExpired", "The challenge is unknown, used or too old. Connect again."},
 	{localauth.ErrMalformed, http.StatusBadRequest, "BadRequest", "This is not a SCRAM-SHA-256 message as RFC 5802 has it."},
+	{accounts.ErrFull, http.StatusForbidden, "UserNotRegistered", "You are not registered here, and too many people wait for approval already. Ask an administrator."},
 	{accounts.ErrNotRegistered, http.StatusForbidden, "UserNotRegistered", "You are not registered here. Ask an administrator to add you."},
 	{accounts.ErrDisabled, http.StatusForbidden, "UserNotRegistered", "You are not registered here. Ask an administrator to add you."},
 	{accounts.ErrUnverified, http.StatusForbidden, "UnverifiedUser", "Your e-mail address is not confirmed yet."},

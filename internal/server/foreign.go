@@ -11,6 +11,7 @@ import (
 
 	"github.com/gin-gonic/gin"
 
+	"gateway/internal/accounts"
 	"gateway/internal/identity"
 	"gateway/internal/once"
 	"gateway/internal/returnto"
@@ -79,7 +80,10 @@ func (s *Server) callback(c *gin.Context) error {
 // change who is signed in.
 func (s *Server) arrive(c *gin.Context, before visitor, a providers.Assertion, there returnto.Address) error {
 	user, err := s.resolve(c, a.Identity)
-	if err != nil {
+	switch {
+	case errors.Is(err, accounts.ErrWaiting):
+		return s.askToWait(c, user, a.Identity.Provider, there)
+	case err != nil:
 		return flowError{err, signInPath(there)}
 	}
 	e := entry{user: user, identity: a.Identity, foreignID: a.SessionID, factor: "fed"}
@@ -159,7 +163,10 @@ func (s *Server) switchUser(c *gin.Context) error {
 		return err
 	}
 	user, err := s.resolve(c, t.Identity)
-	if err != nil {
+	switch {
+	case errors.Is(err, accounts.ErrWaiting): // since a moment ago
+		return s.askToWait(c, user, t.Identity.Provider, there)
+	case err != nil:
 		return flowError{err, signInPath(there)}
 	}
 	if err := s.settle(c, before, entry{user: user, identity: t.Identity, foreignID: t.ForeignID, factor: "fed"}); err != nil {

@@ -53,7 +53,11 @@ func (s *Server) login(c *gin.Context) error {
 		return err
 	}
 	e, serverFinal, err := s.enter(c, req, g)
-	if err != nil {
+	switch {
+	case errors.Is(err, accounts.ErrWaiting):
+		writeJSON(c.Writer, http.StatusAccepted, "application/json", loginWait{UserID: e.user.ID})
+		return nil
+	case err != nil:
 		return err
 	}
 	answer, err := s.open(c, e, g)
@@ -150,7 +154,7 @@ func (s *Server) enterLocal(c *gin.Context, req loginRequest, g goal) (entry, st
 	case errors.Is(err, accounts.ErrDisabled), errors.Is(err, accounts.ErrNotRegistered): // since a moment ago
 		return entry{}, "", localauth.ErrBadCredentials
 	case err != nil:
-		return entry{}, "", err
+		return entry{user: user}, "", err
 	}
 	return entry{user: user, identity: outcome.Identity, factor: "pwd"}, outcome.ServerFinal, nil
 }
@@ -186,15 +190,23 @@ func (s *Server) enterForeign(c *gin.Context, req loginRequest, want localauth.W
 	s.Throttle.Forgive(sources...)
 	user, err := s.resolve(c, assertion.Identity)
 	if err != nil {
-		return entry{}, err
+		return entry{user: user}, err
 	}
 	return entry{user: user, identity: assertion.Identity, foreignID: assertion.SessionID, factor: "fed"}, nil
 }
 
-// resolve asks the register whose identity this is.
+// resolve asks the register whose identity this is. With accounts.ErrWaiting
+// it says whose, and the person gets no session.
 func (s *Server) resolve(c *gin.Context, who identity.Identity) (identity.User, error) {
 	user, err := s.Register.Resolve(c.Request.Context(), who)
-	if err != nil {
+	switch {
+	case errors.Is(err, accounts.ErrWaiting):
+		s.record(c.Request.Context(), audit.Event{
+			Kind: audit.SignIn, Outcome: audit.Refused, Reason: string(identity.Waiting), UserID: user.ID, Login: user.Login,
+			Origin: who.Provider, Client: s.client(c.Request),
+		})
+		return user, err
+	case err != nil:
 		s.auditFailedSignIn(c, who.Provider, "", err)
 		return identity.User{}, err
 	}

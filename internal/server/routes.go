@@ -32,6 +32,7 @@ func (s *Server) portalRoutes() http.Handler {
 	g.GET("/sign-out", s.handle(s.signOutPage(s.atPortal)))
 	g.GET("/start/:origin", s.handle(s.start))
 	g.GET("/callback/:origin", s.handle(s.callback))
+	g.GET("/wait", s.handle(s.waitPage))
 	g.GET("/authorize", s.handle(s.authorize))
 	g.GET("/assets/:name", s.handle(s.asset))
 	return e

@@ -69,6 +69,7 @@ type Seals struct {
 	Request Sealer // from an app host to the portal
 	Enter   Sealer // what an app host remembers of a sign-in it began
 	Switch  Sealer // a sign-in that would change who is signed in
+	Wait    Sealer // somebody who waits for approval
 }
 
 // Stop makes /readyz say no, so that front proxies look elsewhere.

@@ -142,7 +142,7 @@ func (h *house) wire() {
 		Trusted:  server.Trusted{Prefixes: []netip.Prefix{netip.MustParsePrefix(trusted + "/32")}},
 		Throttle: &throttle.Table{Store: h.store, Key: random(), Now: h.clock.now},
 		Spent:    h.store, Pepper: random(), Audit: &audit.Log{Handler: log.Handler()}, Log: log, Ready: h.store.Ping, Now: h.clock.now,
-		Seals: server.Seals{Request: box("hand-off request"), Enter: box("hand-off entering"), Switch: box("switch of user")},
+		Seals: server.Seals{Request: box("hand-off request"), Enter: box("hand-off entering"), Switch: box("switch of user"), Wait: box("wait for approval")},
 	}
 	s.Sessions = &sessions.Manager{
 		Store: sessions.Cached(h.store, 0), Codes: h.store, Signer: signer(h), Issuer: h.Portal, Now: h.clock.now,
@@ -152,7 +152,7 @@ func (h *house) wire() {
 	s.Register = &accounts.Register{
 		Store: h.store, Cache: &accounts.Cache{}, Login: localauth.CanonicalLogin, Now: h.clock.now,
 		Origins: map[string]accounts.Origin{"corp": {Registration: accounts.Open, LoginClaim: true}, "guests": {Registration: accounts.Closed}},
-		Admit:   func(p identity.Principal) bool { return s.Policy.Load().CouldAdmit(p) },
+		Admit:   func(p identity.Principal) bool { return s.Policy.Load().CouldAdmit(p) }, Registered: s.Registered,
 	}
 	s.Local = &localauth.Local{
 		Users: h.store, Seal: box("challenge"), Spent: h.store, Pepper: s.Pepper, SaltKey: random(), Portal: h.Portal, Now: h.clock.now,

@@ -33,6 +33,7 @@ var samples = []struct {
 	{"signed-out-provider", pages.SignedOut{EndSession: "https://id.corp.example/logout?client_id=gateway&state=x"}},
 	{"switch", pages.Switch{Current: "alice", Next: "corp:bob", Ticket: "c2VhbGVk-_"}},
 	{"continue", pages.Continue{Target: "/.gateway/sign-in?rd=%2Fa&x=1"}},
+	{"waiting", pages.Waiting{Login: "corp:248289761001", Name: "Dora Doe"}},
 	{"refusal", pages.Refusal{
 		Login: "alice", Host: "grafana.example.com", Path: "/admin/users", DecisionID: "KX3PZ7Q2M5T4WJ6A",
 		Portal: "https://auth.example.com", SignedIn: true, At: noon,

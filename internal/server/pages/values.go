@@ -60,6 +60,13 @@ type Continue struct {
 	Target string // path and query on this host; anything else becomes "/"
 }
 
+// Waiting is shown to somebody whom an admin has yet to approve. It moves on
+// by itself.
+type Waiting struct {
+	Login string // what the person is known by here
+	Name  string // empty: not shown
+}
+
 // Refusal is a no of the policy (403).
 type Refusal struct {
 	Login      string

@@ -99,15 +99,26 @@ var acts = []struct {
 		if err != nil {
 			return err
 		}
-		a.Status = identity.Disabled
+		a.Groups = []string{"changed"}
 		return s.UpdateUser(ctx, a)
 	}, func(ctx context.Context, s storetest.Store, key string, n int) error {
 		a, err := s.Account(ctx, key)
 		if fifth(n) && errors.Is(err, accounts.ErrNone) {
 			return nil
 		}
-		if err == nil && (a.Status != identity.Disabled || a.Generation != 2) {
-			err = fmt.Errorf("status %s, generation %d", a.Status, a.Generation)
+		if err == nil && (len(a.Groups) != 1 || a.Generation != 2) {
+			err = fmt.Errorf("groups %q, generation %d", a.Groups, a.Generation)
+		}
+		return err
+	}},
+	{"asked", always, func(ctx context.Context, s storetest.Store, key string) error {
+		a := accounts.Account{User: identity.User{ID: "asks-" + key, Login: "corp:" + key, Status: identity.Waiting, Created: start, Generation: 1}}
+		l := accounts.Link{Key: identity.Key{Issuer: "https://id.example", Subject: key}, UserID: a.ID, Provider: "corp", Linked: start}
+		return s.CreatePending(ctx, a, l, 1_000_000, start.Add(-time.Hour))
+	}, func(ctx context.Context, s storetest.Store, key string, _ int) error {
+		a, _, err := s.AccountByKey(ctx, identity.Key{Issuer: "https://id.example", Subject: key})
+		if err == nil && a.Status != identity.Waiting {
+			err = fmt.Errorf("status %s", a.Status)
 		}
 		return err
 	}},
@@ -259,7 +270,7 @@ func killed(t *testing.T, dir, number string) []string {
 		lines = append(lines, in.Text())
 		end.Do(func() { time.AfterFunc(time.Duration(delay.Int64()), func() { _ = cmd.Process.Kill() }) })
 	}
-	if err := cmd.Wait(); err == nil || len(lines) == 0 {
+	if err := cmd.Wait(); err == nil || cmd.ProcessState.Exited() || len(lines) == 0 {
 		t.Fatalf("the writer ended by itself after %d writes: %v", len(lines), err)
 	}
 	return lines
@@ -296,7 +307,7 @@ func sound(t *testing.T, dir string) {
 	}
 	for what, query := range map[string]string{
 		"references to what is gone":     `SELECT count(*) FROM pragma_foreign_key_check`,
-		"users without a verifier":       `SELECT count(*) FROM users WHERE id NOT IN (SELECT user_id FROM verifiers)`,
+		"users without a verifier":       `SELECT count(*) FROM users WHERE status = 'active' AND id NOT IN (SELECT user_id FROM verifiers)`,
 		"users without a link":           `SELECT count(*) FROM users WHERE id NOT IN (SELECT user_id FROM links)`,
 		"logins that are gone and there": `SELECT count(*) FROM users JOIN gone_logins USING (login)`,
 		"sessions of nobody":             `SELECT count(*) FROM sessions WHERE user_id NOT IN (SELECT id FROM users)`,

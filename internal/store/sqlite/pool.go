@@ -58,11 +58,16 @@ func (p *pool) row(ctx context.Context, query string, args ...any) scanner {
 }
 
 // rows asks for rows and calls each for every one of them.
-func (p *pool) rows(ctx context.Context, each func(scanner) error, query string, args ...any) (err error) {
+func (p *pool) rows(ctx context.Context, each func(scanner) error, query string, args ...any) error {
 	st, err := p.stmt(ctx, query)
 	if err != nil {
 		return err
 	}
+	return eachRow(ctx, st, each, args)
+}
+
+// eachRow calls each for every row that a statement gives.
+func eachRow(ctx context.Context, st statement, each func(scanner) error, args []any) (err error) {
 	rows, err := st.QueryContext(ctx, args...)
 	if err != nil {
 		return err

@@ -63,6 +63,15 @@ func (t tx) row(ctx context.Context, query string, args ...any) scanner {
 	return st.QueryRowContext(ctx, args...)
 }
 
+// rows runs a statement and calls each for every row.
+func (t tx) rows(ctx context.Context, each func(scanner) error, query string, args ...any) error {
+	st, err := t.stmt(ctx, query)
+	if err != nil {
+		return err
+	}
+	return eachRow(ctx, st, each, args)
+}
+
 // stmt returns the prepared statement of a constant text.
 func (t tx) stmt(ctx context.Context, query string) (statement, error) {
 	w := t.w

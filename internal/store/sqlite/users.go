@@ -17,19 +17,7 @@ func (s *Store) CreateUser(ctx context.Context, a accounts.Account, l accounts.L
 		return fmt.Errorf("sqlite: groups: %w", err)
 	}
 	return s.write.do(ctx, func(ctx context.Context, t tx) error {
-		n, err := t.exec(ctx, `
-			INSERT INTO users (id, login, name, name_set, email, email_verified, email_set, groups, status, created, generation)
-			SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11
-			WHERE NOT EXISTS (SELECT 1 FROM gone_logins WHERE login = ?2)
-			ON CONFLICT (login) DO NOTHING`,
-			a.ID, a.Login, a.Name, a.NameSet, a.Email, a.EmailVerified, a.EmailSet, groups, string(a.Status), micros(a.Created), a.Generation)
-		if err != nil {
-			return fmt.Errorf("sqlite: create user: %w", err)
-		}
-		if n == 0 {
-			return accounts.ErrLoginTaken
-		}
-		if err := insertLink(ctx, t, l); err != nil {
+		if err := insertUser(ctx, t, a, groups, l); err != nil {
 			return err
 		}
 		if v == nil {
@@ -44,6 +32,23 @@ func (s *Store) CreateUser(ctx context.Context, a accounts.Account, l accounts.L
 		}
 		return nil
 	})
+}
+
+// insertUser records a user, whose groups are given as they are kept, with a link.
+func insertUser(ctx context.Context, t tx, a accounts.Account, groups string, l accounts.Link) error {
+	n, err := t.exec(ctx, `
+		INSERT INTO users (id, login, name, name_set, email, email_verified, email_set, groups, status, created, generation)
+		SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11
+		WHERE NOT EXISTS (SELECT 1 FROM gone_logins WHERE login = ?2)
+		ON CONFLICT (login) DO NOTHING`,
+		a.ID, a.Login, a.Name, a.NameSet, a.Email, a.EmailVerified, a.EmailSet, groups, string(a.Status), micros(a.Created), a.Generation)
+	if err != nil {
+		return fmt.Errorf("sqlite: create user: %w", err)
+	}
+	if n == 0 {
+		return accounts.ErrLoginTaken
+	}
+	return insertLink(ctx, t, l)
 }
 
 // UpdateUser replaces the record of the same generation by the next one.

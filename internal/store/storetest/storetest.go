@@ -47,6 +47,8 @@ func Run(t *testing.T, open Opener) {
 		"logins stay taken": loginsStayTaken,
 		"all or nothing":    allOrNothing,
 		"compare and swap":  compareAndSwap,
+		"pending: bounds":   pendingHasBounds,
+		"pending: too long": pendingIsForgotten,
 		"links":             links,
 		"passwords":         passwords,
 		"deletion cascades": deletionCascades,
