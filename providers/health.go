@@ -3,13 +3,15 @@ package providers
 import (
 	"context"
 	"sync"
+	"time"
 )
 
 // Health says whether a provider can be used now.
 type Health struct {
 	ID, Name string
 	Up       bool
-	Err      string // why not, for logs and admins, never for strangers; empty when up
+	Err      string    // why not, for logs and admins, never for strangers; empty when up
+	Failed   time.Time // when it last could not be used; zero: never, or it cannot say
 }
 
 // Health returns the state of each provider in the order of Providers. It asks
@@ -22,6 +24,9 @@ func (f *Foreign) Health() []Health {
 			if err := c.Ready(); err != nil {
 				h.Up, h.Err = false, err.Error()
 			}
+		}
+		if f, ok := n.Provider.(Failer); ok {
+			h.Failed = f.Failed()
 		}
 		all = append(all, h)
 	}

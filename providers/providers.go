@@ -79,6 +79,10 @@ type TokenVerifier interface {
 // waits. The error says why not.
 type Checker interface{ Ready() error }
 
+// Failer is a Provider that remembers when it last could not be used; the zero
+// time is never.
+type Failer interface{ Failed() time.Time }
+
 // Keeper is a Provider that has something to keep up to date. Keep returns
 // when the context is done.
 type Keeper interface{ Keep(ctx context.Context) }

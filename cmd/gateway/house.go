@@ -26,10 +26,11 @@ import (
 // now. A reload furnishes other rooms on the same foundation.
 type house struct {
 	*foundation
-	rooms atomic.Pointer[rooms]
+	rooms   atomic.Pointer[rooms]
+	metrics *server.Metrics
 
 	// reloaded is told how each reload ended that was asked for or found
-	// something new. Nil: nobody wants to know.
+	// something new.
 	reloaded func(error)
 }
 
@@ -50,11 +51,13 @@ func build(ctx context.Context, cfg *config.Config, logs *logs) (*house, error) 
 		return nil, err
 	}
 	h := &house{foundation: f}
+	h.measure()
 	r, err := h.furnish(cfg)
 	if err != nil {
 		return nil, errors.Join(err, f.close())
 	}
 	h.rooms.Store(r)
+	h.count(cfg)
 	return h, nil
 }
 
@@ -75,6 +78,7 @@ func (h *house) furnish(cfg *config.Config) (*rooms, error) {
 		Seals:    h.seals,
 		Audit:    h.audit,
 		Log:      h.log,
+		Metrics:  h.metrics,
 		Ready:    h.store.Ping,
 	}
 	s.Policy.Store(guard)

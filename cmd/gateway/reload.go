@@ -111,6 +111,7 @@ func (s *service) move(ctx context.Context, next *rooms) error {
 		return err
 	}
 	old := s.rooms.Swap(next)
+	s.count(next.config)
 	s.logs.shape(next.config.Log)
 	s.leave()
 	s.enter(ctx)
@@ -153,7 +154,5 @@ func (s *service) tell(changed bool, err error) {
 	default:
 		s.log.Error("configuration not reloaded: the one from before stays in effect", slog.Any("cause", err))
 	}
-	if s.reloaded != nil {
-		s.reloaded(err)
-	}
+	s.reloaded(err)
 }

@@ -37,9 +37,11 @@ var rooms = map[string][]string{
 
 	"internal/proxy":        {"sessions", "policy"},
 	"internal/server/pages": nil,
+	"internal/telemetry":    nil,
 	"internal/server": {
 		"sessions", "localauth", "providers", "policy",
 		"internal/accounts", "internal/audit", "internal/proxy", "internal/server/pages",
+		"internal/telemetry",
 	},
 	"internal/config": {
 		"sessions", "localauth", "providers", "providers/oidc", "policy",
@@ -65,6 +67,7 @@ var libraries = map[string][]string{
 	"github.com/goccy/go-yaml":      {"internal/config", "cmd/gateway"},
 	"github.com/golang-jwt/jwt/v5":  {"sessions", "internal/demo", "providers/providertest"},
 	"github.com/invopop/jsonschema": {"internal/config"},
+	"github.com/prometheus":         {"internal/telemetry"},
 	"github.com/spf13/cobra":        {"cmd/gateway"},
 	"golang.org/x/net/idna":         {"internal/canonical"},
 	"golang.org/x/oauth2":           {"providers/oidc"},

@@ -37,11 +37,10 @@ func (s *Server) ask(r *http.Request) (question, error) {
 // it was decided.
 func (s *Server) serveApp(c *gin.Context) error {
 	w, r := c.Writer, c.Request
-	q, err := s.ask(r)
-	if err != nil {
-		return err
-	}
-	v, err := s.check(r.Context(), q)
+	t := s.tally(byProxy)
+	defer t.lost()
+	q, v, assertion, err := s.decide(r, (*Server).ask)
+	t.decided(q, v, err)
 	if err != nil {
 		return err
 	}
@@ -52,10 +51,6 @@ func (s *Server) serveApp(c *gin.Context) error {
 	app := s.Apps[v.decision.App]
 	if app.Upstream == nil {
 		return errNoUpstream
-	}
-	assertion, err := s.assertion(v, q.audience)
-	if err != nil {
-		return err
 	}
 	identity := make(http.Header, 5)
 	identityHeaders(identity, v.who, assertion)

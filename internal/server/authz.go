@@ -15,14 +15,15 @@ func (s *Server) AuthzHandler() http.Handler {
 	e := s.engine()
 	e.NoMethod(func(c *gin.Context) { s.subrequest(c.Writer, c.Request, question{}, verdict{}, errMethod) }) // 403: nginx bears no 405
 	e.Use(s.trustedOnly)
-	e.Any("/.gateway/authz/forward-auth", s.answer(forwardAuth, s.plain))
-	e.Any("/.gateway/authz/auth-request", s.answer(authRequest, s.subrequest))
+	e.Any("/.gateway/authz/forward-auth", s.answer(byForwardAuth, forwardAuth, s.plain))
+	e.Any("/.gateway/authz/auth-request", s.answer(byAuthRequest, authRequest, s.subrequest))
 	return s.guard(e)
 }
 
 func (s *Server) trustedOnly(c *gin.Context) {
 	c.Writer.Header()["Cache-Control"] = noStore // an allow carries little else: it is all that most checks say
 	if peer, trusted := s.peer(c.Request); !trusted {
+		s.Metrics.strangerAsked()
 		s.own(c.Writer.Header())
 		s.fail(c.Writer, c.Request, fmt.Errorf("%w: %s", errPeer, address(peer)))
 		c.Abort()
@@ -33,27 +34,37 @@ func (s *Server) trustedOnly(c *gin.Context) {
 type speak func(w http.ResponseWriter, r *http.Request, q question, v verdict, err error)
 
 // answer is the check: read the dialect, ask the guard, answer once.
-func (s *Server) answer(read original, refuse speak) gin.HandlerFunc {
+func (s *Server) answer(by way, read original, refuse speak) gin.HandlerFunc {
 	return func(c *gin.Context) {
 		w, r := c.Writer, c.Request
-		q, err := read(s, r)
-		if err != nil {
-			refuse(w, r, q, verdict{}, err)
-			return
-		}
-		v, err := s.check(r.Context(), q)
+		t := s.tally(by)
+		defer t.lost()
+		q, v, assertion, err := s.decide(r, read)
+		t.decided(q, v, err)
 		if err != nil || !v.allowed() {
 			refuse(w, r, q, v, err)
-			return
-		}
-		assertion, err := s.assertion(v, q.audience)
-		if err != nil {
-			refuse(w, r, q, verdict{}, err)
 			return
 		}
 		identityHeaders(w.Header(), v.who, assertion)
 		w.WriteHeader(http.StatusOK)
 	}
+}
+
+// decide reads a question and answers it; who is allowed has an assertion.
+func (s *Server) decide(r *http.Request, read original) (question, verdict, string, error) {
+	q, err := read(s, r)
+	if err != nil {
+		return q, verdict{}, "", err
+	}
+	v, err := s.check(r.Context(), q)
+	if err != nil || !v.allowed() {
+		return q, v, "", err
+	}
+	assertion, err := s.assertion(v, q.audience)
+	if err != nil {
+		return q, verdict{}, "", err
+	}
+	return q, v, assertion, nil
 }
 
 // plain refuses in the words of HTTP: 303, 400, 401, 403, 503.

@@ -71,6 +71,7 @@ func (s *Server) auditRefusal(ctx context.Context, q question, v verdict) {
 
 // record writes an audit line; a book that cannot be written is told in the log.
 func (s *Server) record(ctx context.Context, e audit.Event) {
+	s.Metrics.recorded(e)
 	if err := s.Audit.Record(ctx, e); err != nil {
 		s.log().ErrorContext(ctx, "audit line could not be written", slog.Any("cause", err))
 	}

@@ -36,6 +36,7 @@
 //	ANY  /.gateway/authz/forward-auth   Traefik, Caddy
 //	ANY  /.gateway/authz/auth-request   nginx, HAProxy
 //
-// Routes for operators, on a listener of their own: GET /healthz, GET /readyz.
+// Routes for operators, on a listener of their own: GET /healthz, GET
+// /readyz, GET /metrics.
 // Routes for the command line, on a unix socket: admin.go.
 package server

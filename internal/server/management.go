@@ -7,7 +7,8 @@ import (
 	"github.com/gin-gonic/gin"
 )
 
-// ManagementHandler serves what operators ask: alive, ready.
+// ManagementHandler serves what operators ask: alive, ready, and how
+// it goes.
 func (s *Server) ManagementHandler() http.Handler {
 	e := s.engine()
 	e.Use(s.ownAnswer)
@@ -27,5 +28,6 @@ func (s *Server) ManagementHandler() http.Handler {
 		}
 		c.String(http.StatusOK, "ok\n")
 	})
+	e.Match(both, "/metrics", gin.WrapH(s.Metrics.page()))
 	return s.guard(e)
 }

@@ -47,6 +47,7 @@ func (s *Server) recover(w http.ResponseWriter) {
 	if cause == http.ErrAbortHandler { //nolint:errorlint // net/http compares it so
 		panic(cause)
 	}
+	s.Metrics.panicked()
 	s.log().Error("panic", slog.Any("cause", cause), slog.String("stack", string(debug.Stack())))
 	w.WriteHeader(http.StatusServiceUnavailable)
 }

@@ -40,7 +40,7 @@ type App struct {
 
 // Server is the front: it alone speaks HTTP to browsers, front proxies and the
 // command line. Its fields are its dependencies; all but Local, Foreign, Audit,
-// Log and Now are needed.
+// Log, Metrics and Now are needed.
 type Server struct {
 	Site     Site
 	Trusted  Trusted
@@ -57,6 +57,7 @@ type Server struct {
 	Seals    Seals
 	Audit    *audit.Log
 	Log      *slog.Logger
+	Metrics  *Metrics                    // nil: nothing is counted
 	Ready    func(context.Context) error // nil: always ready
 	BodyTime time.Duration               // in which a request that is not let in has to send its body; 0 means 30 seconds
 	Now      func() time.Time

@@ -28,6 +28,7 @@ import (
 	"gateway/internal/seal"
 	"gateway/internal/server"
 	"gateway/internal/store/sqlite"
+	"gateway/internal/telemetry"
 	"gateway/internal/throttle"
 	"gateway/localauth"
 	"gateway/policy"
@@ -141,7 +142,7 @@ func (h *house) wire() {
 		Site:     server.Site{Scheme: h.site.scheme, Host: canonical.Host(h.site.portal), Port: h.site.port},
 		Trusted:  server.Trusted{Prefixes: []netip.Prefix{netip.MustParsePrefix(trusted + "/32")}},
 		Throttle: &throttle.Table{Store: h.store, Key: random(), Now: h.clock.now},
-		Spent:    h.store, Pepper: random(), Audit: &audit.Log{Handler: log.Handler()}, Log: log, Ready: h.store.Ping, Now: h.clock.now,
+		Spent:    h.store, Pepper: random(), Audit: &audit.Log{Handler: log.Handler()}, Log: log, Metrics: server.NewMetrics(telemetry.NewRegistry()), Ready: h.store.Ping, Now: h.clock.now,
 		Seals: server.Seals{Request: box("hand-off request"), Enter: box("hand-off entering"), Switch: box("switch of user"), Wait: box("wait for approval")},
 	}
 	s.Sessions = &sessions.Manager{

@@ -37,6 +37,7 @@ var (
 	_ providers.TokenVerifier = (*Provider)(nil)
 	_ providers.EndSessioner  = (*Provider)(nil)
 	_ providers.Checker       = (*Provider)(nil)
+	_ providers.Failer        = (*Provider)(nil)
 	_ providers.Keeper        = (*Provider)(nil)
 )
 
@@ -102,6 +103,15 @@ func (p *Provider) CheckIssuer(ctx context.Context, issuer string, present bool)
 
 // Ready says whether the provider answered when it was last asked.
 func (p *Provider) Ready() error { return p.metadata.ready() }
+
+// Failed is when the provider last did not answer as it should.
+func (p *Provider) Failed() time.Time {
+	metadata, keys := p.metadata.lastFailed(), p.keys.lastFailed()
+	if keys.After(metadata) {
+		return keys
+	}
+	return metadata
+}
 
 // watch is how often Keep looks whether something is due; nothing is sent for it.
 const watch = time.Second

@@ -31,6 +31,7 @@ type remote[T any] struct {
 	fetched  time.Time // zero: no value
 	doubt    bool      // the value is due, however young
 	failures int
+	failed   time.Time // the last failure; zero: none
 	err      error     // of the last fetch
 	next     time.Time // no fetch before, after a failure
 	forced   time.Time // the last forced fetch
@@ -75,8 +76,8 @@ func (r *remote[T]) suspect(err error) {
 	if r.flight != nil || r.err != nil {
 		return
 	}
-	r.doubt, r.err = true, err
-	r.next = r.now().Add(firstRetry)
+	r.doubt, r.err, r.failed = true, err, r.now()
+	r.next = r.failed.Add(firstRetry)
 }
 
 // peek returns the value without asking anybody.
@@ -94,6 +95,12 @@ func (r *remote[T]) ready() error {
 		return fmt.Errorf("%w: %w", providers.ErrUnavailable, errNotYet)
 	}
 	return r.err
+}
+
+func (r *remote[T]) lastFailed() time.Time {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.failed
 }
 
 // run joins the fetch under way or does it; it is called with the lock held.
@@ -149,6 +156,7 @@ func (r *remote[T]) land(value T, err error) {
 		return
 	}
 	r.next = now.Add(min(firstRetry<<min(r.failures, 10), lastRetry))
+	r.failed = now
 	r.failures++
 }
 

@@ -156,9 +156,16 @@ func testRedirect(t *testing.T, s *Server, p providers.Provider) {
 func testDown(t *testing.T, s *Server, p providers.Provider) {
 	req := NewRequest()
 	c := code(t, s, p, req)
+	failer, remembers := p.(providers.Failer)
+	if remembers && !failer.Failed().IsZero() {
+		t.Errorf("Failed = %v before anything failed, want never", failer.Failed())
+	}
 	s.Stop()
 	if _, err := p.Exchange(t.Context(), req, c); !errors.Is(err, providers.ErrUnavailable) {
 		t.Errorf("Exchange = %v, want ErrUnavailable", err)
+	}
+	if remembers && failer.Failed().IsZero() {
+		t.Error("Failed = never, after it was down")
 	}
 	s.Start(t)
 	if _, err := SignIn(t, s, p); err != nil {

@@ -11,7 +11,8 @@ import (
 
 // pool is a pool of connections with the statements that were prepared for it.
 type pool struct {
-	db *sql.DB
+	db    *sql.DB
+	watch Watcher
 
 	mu    sync.RWMutex
 	stmts map[string]statement // by their text
@@ -50,6 +51,14 @@ func (p *pool) stmt(ctx context.Context, query string) (statement, error) {
 
 // row asks for at most one row.
 func (p *pool) row(ctx context.Context, query string, args ...any) scanner {
+	if p.watch == nil {
+		return p.ask(ctx, query, args...)
+	}
+	began := p.watch.begin()
+	return timed{p.ask(ctx, query, args...), p.watch, ctx, began}
+}
+
+func (p *pool) ask(ctx context.Context, query string, args ...any) scanner {
 	st, err := p.stmt(ctx, query)
 	if err != nil {
 		return failed{err}
@@ -58,7 +67,9 @@ func (p *pool) row(ctx context.Context, query string, args ...any) scanner {
 }
 
 // rows asks for rows and calls each for every one of them.
-func (p *pool) rows(ctx context.Context, each func(scanner) error, query string, args ...any) error {
+func (p *pool) rows(ctx context.Context, each func(scanner) error, query string, args ...any) (err error) {
+	began := p.watch.begin()
+	defer func() { p.watch.end(ctx, Read, began, err) }()
 	st, err := p.stmt(ctx, query)
 	if err != nil {
 		return err

@@ -127,6 +127,20 @@ func (s *Store) DeleteExpiredSessions(ctx context.Context, now time.Time, idle t
 	}, micros(now), micros(now.Add(-idle)))
 }
 
+// CountSessions counts the sessions within their limits: those of the portal,
+// and their children at apps.
+func (s *Store) CountSessions(ctx context.Context, now time.Time, idle time.Duration) (portal, apps int, err error) {
+	err = s.read.row(ctx, `
+		SELECT COUNT(*) - COUNT(s.parent), COUNT(s.parent)
+		FROM sessions s LEFT JOIN sessions p ON p.id = s.parent
+		WHERE s.expires > ?1 AND COALESCE(p.expires, s.expires) > ?1 AND COALESCE(p.seen, s.seen) > ?2`,
+		micros(now), micros(now.Add(-idle))).Scan(&portal, &apps)
+	if err != nil {
+		return 0, 0, fmt.Errorf("sqlite: count sessions: %w", err)
+	}
+	return portal, apps, nil
+}
+
 // Sessions lists the sessions of a user, or of everybody.
 func (s *Store) Sessions(ctx context.Context, userID string) ([]sessions.Session, error) {
 	query, args := `SELECT `+sessionColumns+` FROM sessions ORDER BY created, id`, []any(nil)

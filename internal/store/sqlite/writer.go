@@ -21,6 +21,7 @@ const maxBatch = 256
 // all, and all on the disk by one sync before any of them returns.
 type writer struct {
 	db      *sql.DB
+	watch   Watcher
 	turn    chan struct{} // held by the one who runs a batch
 	failing atomic.Bool   // the last write was refused by the engine or the disk
 
@@ -33,8 +34,9 @@ type writer struct {
 
 // job is a write that waits for its turn.
 type job struct {
-	run  func(ctx context.Context, t tx) error
-	done chan error // receives the outcome, once
+	run    func(ctx context.Context, t tx) error
+	done   chan error // receives the outcome, once
+	failed bool       // the whole batch was; set before done receives
 }
 
 func newWriter(db *sql.DB) *writer {
@@ -49,7 +51,19 @@ func (w *writer) do(ctx context.Context, run func(ctx context.Context, t tx) err
 	if err := ctx.Err(); err != nil {
 		return fmt.Errorf("sqlite: write: %w", err)
 	}
-	j := &job{run, make(chan error, 1)}
+	j, began := &job{run: run, done: make(chan error, 1)}, w.watch.begin()
+	err := w.queue(ctx, j)
+	switch {
+	case err == nil || j.failed || refused(err):
+		w.watch.end(ctx, Write, began, err)
+	default:
+		w.watch.end(ctx, Write, began, nil)
+	}
+	return err
+}
+
+// queue waits until the job has had its turn, in whoever's batch.
+func (w *writer) queue(ctx context.Context, j *job) error {
 	w.mu.Lock()
 	w.waiting = append(w.waiting, j)
 	w.mu.Unlock()
@@ -98,6 +112,7 @@ func (w *writer) batch(ctx context.Context) {
 	outcomes, err := w.commit(ctx, jobs)
 	for i, j := range jobs {
 		if err != nil {
+			j.failed = true
 			j.done <- fmt.Errorf("sqlite: write: %w", err)
 			continue
 		}
