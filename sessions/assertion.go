@@ -1,7 +1,6 @@
 package sessions
 
 import (
-	"crypto/sha256"
 	"encoding/binary"
 	"errors"
 	"time"
@@ -22,7 +21,7 @@ type Asserter struct {
 	Held     int           // how many assertions are kept for reuse, about 1 KiB each; 0 is 16,384
 	Now      func() time.Time
 
-	made perRing[assertion] // by fingerprint
+	made perRing[assertion] // by the tag of their fingerprint
 }
 
 // assertion that was made, with the times of its making and end.
@@ -57,7 +56,7 @@ func (a *Asserter) Assert(p identity.Principal, audience, sid string) (string, t
 		held = 1 << 14
 	}
 	made := a.made.of(a.Signer.ring.Load(), held)
-	key, now := fingerprint(&p, audience, sid), a.now()
+	key, now := made.tags.of(func(buf []byte) []byte { return fingerprint(buf, &p, audience, sid) }), a.now()
 	if old, ok := made.get(key); ok && !now.Before(old.made) && now.Sub(old.made) < old.expires.Sub(old.made)/2 {
 		return old.text, old.expires, nil
 	}
@@ -83,10 +82,9 @@ func (a *Asserter) assert(r *ring, p *identity.Principal, audience string, now t
 	return assertion{text, made, expires}, err
 }
 
-// fingerprint hashes everything that an assertion depends on, each with its
+// fingerprint appends everything that an assertion depends on, each with its
 // length before it, so that no two different inputs read the same.
-func fingerprint(p *identity.Principal, audience, sid string) [32]byte {
-	buf := make([]byte, 0, 1024)
+func fingerprint(buf []byte, p *identity.Principal, audience, sid string) []byte {
 	for _, s := range [...]string{sid, audience, p.UserID, p.Login, p.Name, p.Email, p.Origin} {
 		buf = appendText(buf, s)
 	}
@@ -101,7 +99,7 @@ func fingerprint(p *identity.Principal, audience, sid string) [32]byte {
 			buf = appendText(buf, s)
 		}
 	}
-	return sha256.Sum256(buf)
+	return buf
 }
 
 func appendText(buf []byte, s string) []byte {

@@ -31,7 +31,7 @@ type Manager struct {
 	OnTouchError func(error)
 	Now          func() time.Time
 
-	verified perRing[*claims] // by SHA-256 of the token: what parsing and the signature came to
+	verified perRing[*claims] // by the tag of the token: what parsing and the signature came to
 	touching sync.Map         // IDs whose last use is being written
 }
 

@@ -38,7 +38,7 @@ func byHash() func(string) uint64 {
 }
 
 // byFirst spreads what is a hash already.
-func byFirst(sum [32]byte) uint64 { return uint64(sum[0]) }
+func byFirst(t tag) uint64 { return uint64(t[0]) }
 
 func (m *memo[K, V]) shard(k K) *shard[K, V] { return &m.shards[m.pick(k)%shards] }
 

@@ -130,7 +130,8 @@ func jwks(public map[string]*ecdsa.PublicKey) ([]byte, error) {
 type perRing[V any] struct{ current atomic.Pointer[ringMemo[V]] }
 
 type ringMemo[V any] struct {
-	*memo[[32]byte, V]
+	*memo[tag, V]
+	tags *tagger
 	ring *ring
 }
 
@@ -139,7 +140,7 @@ func (p *perRing[V]) of(r *ring, limit int) *ringMemo[V] {
 	if held != nil && held.ring == r {
 		return held
 	}
-	fresh := &ringMemo[V]{newMemo[[32]byte, V](limit, byFirst), r}
+	fresh := &ringMemo[V]{newMemo[tag, V](limit, byFirst), newTagger(), r}
 	if p.current.CompareAndSwap(held, fresh) {
 		return fresh
 	}

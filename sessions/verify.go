@@ -2,7 +2,6 @@ package sessions
 
 import (
 	"context"
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"time"
@@ -61,8 +60,8 @@ func (m *Manager) claims(token secret.Text, audience string, now time.Time) (*cl
 		return nil, fmt.Errorf("%w: length", ErrMalformed)
 	}
 	known := m.verified.of(m.Signer.ring.Load(), m.tokens())
-	sum := sha256.Sum256(append(make([]byte, 0, 1024), text...)) // no allocation for a common token
-	c, hit := known.get(sum)
+	name := known.tags.of(func(buf []byte) []byte { return append(buf, text...) })
+	c, hit := known.get(name)
 	if !hit {
 		var err error
 		if c, err = known.ring.parse(text, m.Issuer, audience, now); err != nil {
@@ -72,7 +71,7 @@ func (m *Manager) claims(token secret.Text, audience string, now time.Time) (*cl
 	err := c.judge(m.Issuer, audience, now)
 	switch {
 	case err == nil && !hit:
-		known.put(sum, c.compact())
+		known.put(name, c.compact())
 	case errors.Is(err, ErrMalformed):
 		return nil, err
 	}

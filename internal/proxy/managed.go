@@ -27,6 +27,27 @@ var forwarding = plainNames(
 	"X-Http-Method-Override", "X-Http-Method", "X-Method-Override", "X-Envoy-Original-Path", "X-Envoy-External-Address",
 )
 
+// initials are the first letters of the names above: most headers have another.
+var initials = func() (set [256]bool) {
+	for name := range managed {
+		set[name[0]], set[name[0]&^0x20] = true, true
+	}
+	for name := range forwarding {
+		set[name[0]], set[name[0]&^0x20] = true, true
+	}
+	return set
+}()
+
+// Ordinary reports, sooner than the others, that a name is surely none of the
+// above.
+func Ordinary(name string) bool {
+	if name == "" {
+		return false
+	}
+	c := name[0]
+	return (c|0x20 >= 'a' && c|0x20 <= 'z') && !initials[c]
+}
+
 // Managed reports whether the header name, once reduced to its letters and
 // digits, is that of an identity header.
 func Managed(name string) bool { return reducedIn(managed, name) }

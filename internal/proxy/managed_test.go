@@ -88,6 +88,9 @@ func TestNames(t *testing.T) {
 				if got := proxy.Forwarding(spelled); got != row.forwarding {
 					t.Errorf("%s, %s: Forwarding(%.100q) = %v", row.kind, trick, spelled, got)
 				}
+				if row.managed && proxy.Ordinary(spelled) || row.forwarding && proxy.Ordinary(spelled) {
+					t.Errorf("%s, %s: Ordinary(%.100q)", row.kind, trick, spelled)
+				}
 				if got, want := proxy.Alias(spelled), row.forwarding && spelled != name; got != want {
 					t.Errorf("%s, %s: Alias(%.100q) = %v", row.kind, trick, spelled, got)
 				}
@@ -151,6 +154,9 @@ func FuzzStrip(f *testing.F) {
 			ours := proxy.Managed(bare) || proxy.Forwarding(bare)
 			if _, left := h[name]; left == ours {
 				t.Errorf("%q is left: %v, reads as %q", name, left, bare)
+			}
+			if ours && proxy.Ordinary(name) {
+				t.Errorf("%q is ordinary, and reads as %q", name, bare)
 			}
 			if ours != (proxy.Managed(name) || proxy.Forwarding(name)) {
 				t.Errorf("%q and %q are not told alike", name, bare)

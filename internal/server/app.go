@@ -23,7 +23,7 @@ func (s *Server) ask(r *http.Request) (question, error) {
 	if q.host, err = canonical.ParseHost(r.Host); err != nil {
 		return question{}, err
 	}
-	q.audience = s.Site.Origin(q.host)
+	q.audience = s.audience(q.host)
 	if q.target, err = canonical.ParseTarget(r.RequestURI); err != nil {
 		return question{}, err
 	}

@@ -4,50 +4,48 @@ import (
 	"fmt"
 	"net/http"
 
-	"github.com/gin-gonic/gin"
-
 	"gateway/policy"
 )
 
 // AuthzHandler serves the check for front proxies. Only trusted peers are
-// answered.
+// answered. Every request to every app passes here, so there is no router
+// between: there are two paths.
 func (s *Server) AuthzHandler() http.Handler {
-	e := s.engine()
-	e.NoMethod(func(c *gin.Context) { s.subrequest(c.Writer, c.Request, question{}, verdict{}, errMethod) }) // 403: nginx bears no 405
-	e.Use(s.trustedOnly)
-	e.Any("/.gateway/authz/forward-auth", s.answer(byForwardAuth, forwardAuth, s.plain))
-	e.Any("/.gateway/authz/auth-request", s.answer(byAuthRequest, authRequest, s.subrequest))
-	return s.guard(e)
-}
-
-func (s *Server) trustedOnly(c *gin.Context) {
-	c.Writer.Header()["Cache-Control"] = noStore // an allow carries little else: it is all that most checks say
-	if peer, trusted := s.peer(c.Request); !trusted {
-		s.Metrics.strangerAsked()
-		s.own(c.Writer.Header())
-		s.fail(c.Writer, c.Request, fmt.Errorf("%w: %s", errPeer, address(peer)))
-		c.Abort()
-	}
+	return s.guard(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header()["Cache-Control"] = noStore // an allow carries little else: it is all that most checks say
+		if peer, trusted := s.peer(r); !trusted {
+			s.Metrics.strangerAsked()
+			s.own(w.Header())
+			s.fail(w, r, fmt.Errorf("%w: %s", errPeer, address(peer)))
+			return
+		}
+		switch r.URL.Path {
+		case "/.gateway/authz/forward-auth":
+			s.answer(w, r, byForwardAuth, forwardAuth, s.plain)
+		case "/.gateway/authz/auth-request":
+			s.answer(w, r, byAuthRequest, authRequest, s.subrequest)
+		default:
+			s.own(w.Header())
+			s.fail(w, r, errNoPage)
+		}
+	}))
 }
 
 // speak writes what a dialect says where the request may not pass.
 type speak func(w http.ResponseWriter, r *http.Request, q question, v verdict, err error)
 
 // answer is the check: read the dialect, ask the guard, answer once.
-func (s *Server) answer(by way, read original, refuse speak) gin.HandlerFunc {
-	return func(c *gin.Context) {
-		w, r := c.Writer, c.Request
-		t := s.tally(by)
-		defer t.lost()
-		q, v, assertion, err := s.decide(r, read)
-		t.decided(q, v, err)
-		if err != nil || !v.allowed() {
-			refuse(w, r, q, v, err)
-			return
-		}
-		identityHeaders(w.Header(), v.who, assertion)
-		w.WriteHeader(http.StatusOK)
+func (s *Server) answer(w http.ResponseWriter, r *http.Request, by way, read original, refuse speak) {
+	t := s.tally(by)
+	defer t.lost()
+	q, v, assertion, err := s.decide(r, read)
+	t.decided(q, v, err)
+	if err != nil || !v.allowed() {
+		refuse(w, r, q, v, err)
+		return
 	}
+	identityHeaders(w.Header(), v.who, assertion)
+	w.WriteHeader(http.StatusOK)
 }
 
 // decide reads a question and answers it; who is allowed has an assertion.
@@ -75,6 +73,7 @@ func (s *Server) plain(w http.ResponseWriter, r *http.Request, q question, v ver
 		s.fail(w, r, err)
 		return
 	}
+	q.page = navigates(q.method, r.Header)
 	s.refuse(w, r, q, v)
 }
 
@@ -83,7 +82,6 @@ func (s *Server) plain(w http.ResponseWriter, r *http.Request, q question, v ver
 func (s *Server) subrequest(w http.ResponseWriter, r *http.Request, q question, v verdict, err error) {
 	s.own(w.Header())
 	identityHeaders(w.Header(), nil, "")
-	q.page = false
 	switch {
 	case err != nil:
 		p := describe(w.Header(), err)

@@ -74,14 +74,13 @@ func (s *Server) original(r *http.Request, own [2]string, method, proto, host, u
 	if q.host, err = canonical.ParseHost(host); err != nil {
 		return question{}, err
 	}
-	q.audience = s.Site.Origin(q.host)
+	q.audience = s.audience(q.host)
 	if q.target, err = canonical.ParseTarget(uri); err != nil {
 		return question{}, err
 	}
 	if q.credential, err = s.credential(r); err != nil {
 		return question{}, err
 	}
-	q.page = navigates(q.method, r.Header)
 	return q, nil
 }
 
@@ -98,6 +97,7 @@ func (s *Server) otherScheme() string {
 func noForgery(h http.Header, own [2]string) error {
 	for name := range h {
 		switch {
+		case proxy.Ordinary(name):
 		case proxy.Managed(name):
 			return explain(fmt.Errorf("%w: header %.64q", errBad, name), "The request carries an identity header. Only the gateway may set those.")
 		case proxy.Alias(name), proxy.Rerouting(name) && name != own[0] && name != own[1]:

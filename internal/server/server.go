@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -62,7 +63,9 @@ type Server struct {
 	BodyTime time.Duration               // in which a request that is not let in has to send its body; 0 means 30 seconds
 	Now      func() time.Time
 
-	stopping atomic.Bool
+	stopping  atomic.Bool
+	listed    sync.Once
+	audiences map[canonical.Host]string // of hosts that apps name in full
 }
 
 // Seals are the boxes for what the front itself sends through browsers.
@@ -71,6 +74,24 @@ type Seals struct {
 	Enter   Sealer // what an app host remembers of a sign-in it began
 	Switch  Sealer // a sign-in that would change who is signed in
 	Wait    Sealer // somebody who waits for approval
+}
+
+// audience returns the app origin of a host: what its tokens are for.
+func (s *Server) audience(host canonical.Host) string {
+	s.listed.Do(func() {
+		s.audiences = make(map[canonical.Host]string)
+		for _, app := range s.Apps {
+			for _, pattern := range app.Hosts {
+				if h, err := canonical.ParseHost(pattern); err == nil {
+					s.audiences[h] = s.Site.Origin(h)
+				}
+			}
+		}
+	})
+	if known, ok := s.audiences[host]; ok {
+		return known
+	}
+	return s.Site.Origin(host)
 }
 
 // Stop makes /readyz say no, so that front proxies look elsewhere.
