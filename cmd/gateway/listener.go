@@ -11,6 +11,7 @@ import (
 	"os"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"gateway/internal/config"
@@ -52,6 +53,22 @@ type listener struct {
 	place
 	socket net.Listener
 	server *http.Server
+	gone   atomic.Bool // nobody waits here any more
+}
+
+// answer serves until the listener is left or stopped.
+func (l *listener) answer() error {
+	err := l.server.Serve(l.socket)
+	if errors.Is(err, http.ErrServerClosed) || l.gone.Load() {
+		return nil
+	}
+	return fmt.Errorf("%s: %w", l.name, err)
+}
+
+// leave frees the place at once. What has come in goes on.
+func (l *listener) leave() {
+	l.gone.Store(true)
+	_ = l.socket.Close()
 }
 
 // listen opens the places, all or none.
@@ -60,24 +77,15 @@ func (h *house) listen(ctx context.Context, where []place) (open []*listener, er
 		socket, err := bind(ctx, p.network, p.address)
 		if err != nil {
 			stopAll(open)
-			return nil, cannotListen{p, err}
+			return nil, fmt.Errorf("%s %s: %w", p.name, p.address, err)
 		}
 		if p.name == listenPublic {
 			socket = secured{socket, func() *tls.Config { return h.rooms.Load().tls }}
 		}
-		open = append(open, &listener{p, socket, h.httpServer(h.at(p.name))})
+		open = append(open, &listener{place: p, socket: socket, server: h.httpServer(h.at(p.name))})
 	}
 	return open, nil
 }
-
-// cannotListen says which place is not to be had.
-type cannotListen struct {
-	place
-	cause error
-}
-
-func (e cannotListen) Error() string { return fmt.Sprintf("%s %s: %v", e.name, e.address, e.cause) }
-func (e cannotListen) Unwrap() error { return e.cause }
 
 // at is what answers at a listener: whatever the rooms are at the time.
 func (h *house) at(name string) http.Handler {

@@ -8,6 +8,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/pem"
+	"errors"
 	"fmt"
 	"io"
 	"math/big"
@@ -32,7 +33,7 @@ var given sync.Map
 
 // freePort returns a port that nobody else has or will get: it lies below those
 // that systems give to outgoing connections.
-func freePort(ts *testscript.TestScript) (int, net.Listener) {
+func freePort() (int, net.Listener, error) {
 	for range 1000 {
 		port := 20_000 + mathrand.IntN(10_000)
 		if _, taken := given.LoadOrStore(port, true); taken {
@@ -40,11 +41,10 @@ func freePort(ts *testscript.TestScript) (int, net.Listener) {
 		}
 		var lc net.ListenConfig
 		if l, err := lc.Listen(context.Background(), "tcp", loopback(strconv.Itoa(port))); err == nil {
-			return port, l
+			return port, l, nil
 		}
 	}
-	ts.Fatalf("no port is free")
-	return 0, nil
+	return 0, nil, errors.New("no port is free")
 }
 
 func loopback(port string) string { return net.JoinHostPort("127.0.0.1", port) }
@@ -55,7 +55,8 @@ func ports(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("usage: ports VARIABLE...")
 	}
 	for _, name := range args {
-		port, listener := freePort(ts)
+		port, listener, err := freePort()
+		ts.Check(err)
 		ts.Check(listener.Close())
 		ts.Setenv(name, strconv.Itoa(port))
 	}
@@ -66,7 +67,8 @@ func occupied(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 1 {
 		ts.Fatalf("usage: occupied VARIABLE")
 	}
-	port, listener := freePort(ts)
+	port, listener, err := freePort()
+	ts.Check(err)
 	ts.Defer(func() { _ = listener.Close() })
 	ts.Setenv(args[0], strconv.Itoa(port))
 }

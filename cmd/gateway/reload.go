@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"os"
 	"slices"
+	"syscall"
 	"time"
 
 	"gateway/internal/config"
@@ -80,7 +81,7 @@ func (s *service) reload(ctx context.Context, from source, files *changes) (chan
 	switch {
 	case files.moved():
 		return false, errMoving
-	case cfg.Same(old.config) && next.tls == old.tls:
+	case cfg.Same(old.config) && next.tls == old.tls && len(s.listeners) == len(places(cfg)):
 		return false, nil
 	}
 	if err := s.move(ctx, next); err != nil {
@@ -107,6 +108,9 @@ func (s *service) move(ctx context.Context, next *rooms) error {
 		left = append(left, l)
 	}
 	fresh, err := s.listen(ctx, wanted)
+	if errors.Is(err, syscall.EADDRINUSE) && len(left) > 0 {
+		fresh, err = s.trade(ctx, kept, left, wanted)
+	}
 	if err != nil {
 		return err
 	}
@@ -117,12 +121,37 @@ func (s *service) move(ctx context.Context, next *rooms) error {
 	s.enter(ctx)
 	s.listeners = kept
 	s.start(fresh)
-	s.running.Go(func() { stopAll(left) })
-	for _, l := range left {
-		s.log.Info("no longer listening", slog.String("listener", l.name), slog.String("address", l.address))
-	}
+	s.retire(left)
 	old.vacate(next)
 	return nil
+}
+
+// trade gives up places for others that cannot be had beside them, :8080 for
+// 127.0.0.1:8080; if they cannot be had at all, it takes the former again.
+func (s *service) trade(ctx context.Context, kept, left []*listener, wanted []place) ([]*listener, error) {
+	former := make([]place, len(left))
+	for i, l := range left {
+		former[i] = l.place
+		l.leave()
+	}
+	fresh, err := s.listen(ctx, wanted)
+	if err == nil {
+		return fresh, nil
+	}
+	again, lost := s.listen(ctx, former)
+	s.listeners = kept
+	s.start(again)
+	s.retire(left)
+	return nil, errors.Join(err, lost)
+}
+
+// retire waits no longer at places, and lets what has come in there end.
+func (s *service) retire(left []*listener) {
+	for _, l := range left {
+		l.leave()
+		s.log.Info("no longer listening", slog.String("listener", l.name), slog.String("address", l.address))
+	}
+	s.running.Go(func() { stopAll(left) })
 }
 
 // vacate gives up what other rooms do not use.

@@ -3,10 +3,8 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"maps"
-	"net/http"
 	"os"
 	"os/signal"
 	"runtime/debug"
@@ -105,9 +103,9 @@ func (h *house) serve(ctx context.Context, from source, hangup <-chan os.Signal,
 func (s *service) start(listeners []*listener) {
 	for _, l := range listeners {
 		s.running.Go(func() {
-			if err := l.server.Serve(l.socket); !errors.Is(err, http.ErrServerClosed) {
+			if err := l.answer(); err != nil {
 				select {
-				case s.failed <- fmt.Errorf("%s: %w", l.name, err):
+				case s.failed <- err:
 				default: // the first one ends it all
 				}
 				s.fail()
