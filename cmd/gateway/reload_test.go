@@ -50,8 +50,8 @@ func (r *running) ways(token string) [3]int {
 func TestReloadCountsAtOnce(t *testing.T) {
 	t.Parallel()
 	r := runHouse(t, everybody)
-	r.add("alice")
-	token, err := r.token("alice", password, "http://wiki.localhost:"+r.ports.Replace("$LISTEN"), nil)
+	r.add()
+	token, err := r.token(password, "http://wiki.localhost:"+r.ports.Replace("$LISTEN"), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -158,13 +158,13 @@ func TestReloadByItself(t *testing.T) {
 func TestReloadKeepsWhatIsUnderWay(t *testing.T) {
 	t.Parallel()
 	r := runHouse(t, everybody)
-	r.add("alice")
+	r.add()
 	reloads := 0
 	again := func() {
 		reloads++
 		r.mustReload(everybody + fmt.Sprintf("sessions: {idle: %dm}\n", 10+reloads))
 	}
-	if _, err := r.token("alice", password, "", func(req *http.Request) {
+	if _, err := r.token(password, "", func(req *http.Request) {
 		if strings.HasSuffix(req.URL.Path, "/login") {
 			again()
 		}
@@ -172,7 +172,7 @@ func TestReloadKeepsWhatIsUnderWay(t *testing.T) {
 		t.Errorf("a sign-in over %d reloads: %v, want one, and it goes on", reloads, err)
 	}
 	for range 100 { // a reload after each wrong one: they add up all the same
-		_, err := r.token("alice", "wrong", "", nil)
+		_, err := r.token("wrong", "", nil)
 		if err != nil && strings.Contains(err.Error(), "TooManyAttempts") {
 			return
 		}
@@ -196,12 +196,14 @@ func TestReloadKeepsProviders(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	provider := &httptest.Server{Listener: socket, Config: &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+	provider := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		if strings.HasSuffix(req.URL.Path, "/openid-configuration") {
 			asked.Add(1)
 		}
 		corp.ServeHTTP(w, req)
-	})}}
+	}))
+	_ = provider.Listener.Close()
+	provider.Listener = socket
 	provider.Start()
 	t.Cleanup(provider.Close)
 	with := everybody + "providers:\n  corp: {issuer: \"http://127.0.0.1:$OTHER\", client_id: gateway, client_secret: s}\n"
@@ -212,7 +214,7 @@ func TestReloadKeepsProviders(t *testing.T) {
 		t.Fatal(err)
 	}
 	browser := &http.Client{Transport: r.here(nil), Jar: jar, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
-	visit := func(address string, form url.Values) *http.Response {
+	visit := func(address string, form url.Values) (status int, location string) {
 		t.Helper()
 		method, body := http.MethodGet, ""
 		if form != nil {
@@ -228,9 +230,9 @@ func TestReloadKeepsProviders(t *testing.T) {
 			t.Fatal(err)
 		}
 		_ = resp.Body.Close()
-		return resp
+		return resp.StatusCode, resp.Header.Get("Location")
 	}
-	begun := visit(r.portal+"/.gateway/start/corp", nil).Header.Get("Location")
+	_, begun := visit(r.portal+"/.gateway/start/corp", nil)
 	at, err := url.Parse(begun)
 	if err != nil || !strings.HasPrefix(begun, issuer) {
 		t.Fatalf("the sign-in leads to %q, want the provider", begun)
@@ -238,13 +240,13 @@ func TestReloadKeepsProviders(t *testing.T) {
 	r.mustReload(with + "sessions: {idle: 10m}\n")
 	choice := at.Query()
 	choice.Set("person", "c4r01")
-	back := visit(issuer+"/authorize", choice).Header.Get("Location")
+	_, back := visit(issuer+"/authorize", choice)
 	r.mustReload(with)
-	if resp := visit(back, nil); resp.StatusCode != http.StatusSeeOther || !strings.HasPrefix(resp.Header.Get("Location"), r.portal) {
-		t.Errorf("the callback is answered %s to %q, want 303 into the portal", resp.Status, resp.Header.Get("Location"))
+	if status, to := visit(back, nil); status != http.StatusSeeOther || !strings.HasPrefix(to, r.portal) {
+		t.Errorf("the callback is answered %d to %q, want 303 into the portal", status, to)
 	}
-	if resp := visit(r.portal+"/.gateway/connect", nil); resp.StatusCode != http.StatusOK {
-		t.Errorf("connect is answered %s", resp.Status)
+	if status, _ := visit(r.portal+"/.gateway/connect", nil); status != http.StatusOK {
+		t.Errorf("connect is answered %d", status)
 	}
 	if n := asked.Load(); n != 1 {
 		t.Errorf("the provider was asked %d times who it is, want once", n)
@@ -257,8 +259,8 @@ func TestReloadKeepsProviders(t *testing.T) {
 // nobody who asks meanwhile is told that something is wrong.
 func TestThousandReloads(t *testing.T) {
 	r := runHouse(t, everybody)
-	r.add("alice")
-	token, err := r.token("alice", password, "http://wiki.localhost:"+r.ports.Replace("$LISTEN"), nil)
+	r.add()
+	token, err := r.token(password, "http://wiki.localhost:"+r.ports.Replace("$LISTEN"), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
