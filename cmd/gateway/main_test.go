@@ -36,6 +36,7 @@ func TestScripts(t *testing.T) {
 			"ports":       ports,
 			"ready":       ready,
 			"remember":    remember,
+			"says":        says,
 			"schema":      schema,
 			"terminate":   terminate,
 			"write":       write,

@@ -17,6 +17,7 @@ import (
 	"net/http"
 	"net/http/cookiejar"
 	"os"
+	"regexp"
 	"strconv"
 	"strings"
 	"sync"
@@ -137,6 +138,24 @@ func becomes(ts *testscript.TestScript, neg bool, args []string) {
 		}
 		_ = resp.Body.Close()
 		return strconv.Itoa(resp.StatusCode) == args[0]
+	})
+}
+
+// says PATTERN URL waits until the body of a GET's answer matches.
+func says(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: says PATTERN URL")
+	}
+	pattern, err := regexp.Compile("(?m)" + args[0])
+	ts.Check(err)
+	eventually(ts, args[1]+" says "+args[0], func() bool {
+		resp, err := ask(ts, args[1])
+		if err != nil {
+			return false
+		}
+		defer resp.Body.Close()
+		body, err := io.ReadAll(resp.Body)
+		return err == nil && pattern.Match(body)
 	})
 }
 
