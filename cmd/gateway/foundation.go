@@ -34,6 +34,7 @@ type foundation struct {
 	asserter *sessions.Asserter
 	users    *accounts.Cache
 	throttle *throttle.Table
+	streams  *server.Streams
 	audit    *audit.Log
 }
 
@@ -73,6 +74,7 @@ func (f *foundation) open(ctx context.Context) error {
 	f.asserter = &sessions.Asserter{Signer: f.keys.assertions, Issuer: f.portal}
 	f.users = &accounts.Cache{}
 	f.throttle = &throttle.Table{Store: f.store, Key: f.keys.throttle}
+	f.streams = &server.Streams{}
 	f.audit = &audit.Log{Handler: f.log.Handler()}
 	f.log.Debug("keys", slog.String("sessions", f.keys.sessions.KeyID()), slog.String("assertions", f.keys.assertions.KeyID()))
 	return nil

@@ -74,6 +74,7 @@ func (h *house) furnish(cfg *config.Config) (*rooms, error) {
 		Asserter: h.asserter,
 		Throttle: h.throttle,
 		Spent:    h.store,
+		Streams:  h.streams,
 		Pepper:   h.keys.pepper,
 		Seals:    h.seals,
 		Audit:    h.audit,

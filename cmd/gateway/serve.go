@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"gateway/internal/server"
 )
 
 func serveCommand(o *options) *cobra.Command {
@@ -81,6 +83,9 @@ func (h *house) serve(ctx context.Context, from source, hangup <-chan os.Signal,
 	s.start(listeners)
 	s.running.Go(func() { h.sweep(ctx) })
 	s.running.Go(func() { h.watch(ctx) })
+	lasting, stopStreams := context.WithCancel(context.WithoutCancel(ctx)) // while requests are still under way
+	defer stopStreams()
+	s.running.Go(func() { h.streams.Watch(lasting, func() *server.Server { return h.rooms.Load().server }) })
 	s.enter(ctx)
 	if ready != nil {
 		ready()
@@ -90,6 +95,7 @@ func (h *house) serve(ctx context.Context, from source, hangup <-chan os.Signal,
 	h.rooms.Load().server.Stop()
 	s.leave()
 	stopAll(s.listeners)
+	stopStreams()
 	s.running.Wait()
 	select {
 	case err := <-s.failed:

@@ -39,7 +39,7 @@ func passing(t *testing.T, app http.HandlerFunc) http.Handler {
 			t.Error(err)
 			return
 		}
-		p.Serve(w, r, proxy.Forward{Target: target, Host: "app.test", Scheme: "https", OwnCookie: func(string) bool { return false }})
+		p.Serve(new(proxy.Stream), w, r, proxy.Forward{Target: target, Host: "app.test", Scheme: "https", OwnCookie: func(string) bool { return false }})
 	})
 }
 

@@ -4,7 +4,7 @@
 package proxy
 
 import (
-	"context"
+	"errors"
 	"log/slog"
 	"maps"
 	"net"
@@ -25,7 +25,8 @@ type Proxy struct {
 	transport *http.Transport
 }
 
-// Failed answers a request whose upstream did not.
+// Failed answers a request whose upstream did not, or that was cut before it
+// did: err is then what it was cut by.
 type Failed func(w http.ResponseWriter, r *http.Request, err error)
 
 // Forward is what was decided about a request.
@@ -38,7 +39,8 @@ type Forward struct {
 	DropAuthorization bool                   // it was ours
 	OwnCookie         func(name string) bool // cookies that are ours
 
-	body *upload // nil: none
+	body   *upload // nil: none
+	stream *Stream
 }
 
 type forwardKey struct{}
@@ -52,9 +54,13 @@ func New(upstream *url.URL, failed Failed, log *slog.Logger) *Proxy {
 		ModifyResponse: answered,
 		Transport:      way,
 		BufferPool:     &buffers,
-		FlushInterval:  0, // event streams and unknown lengths are flushed at once by httputil
+		FlushInterval:  0, // event streams and unknown lengths are flushed at once by httputil, the others by Stream
 		ErrorHandler: func(w http.ResponseWriter, r *http.Request, err error) {
 			early(w.Header(), r)
+			if cut := cutBy(r.Context()); cut != nil {
+				err = cut
+				lastOf(w.Header(), r)
+			}
 			failed(w, r, err)
 		},
 		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn),
@@ -75,15 +81,19 @@ func transport() *http.Transport {
 // they are not. What is under way goes on.
 func (p *Proxy) Close() { p.transport.CloseIdleConnections() }
 
-// Serve passes the request on. It reports whether the app has had the whole
-// body; else somebody has to close it.
-func (p *Proxy) Serve(w http.ResponseWriter, r *http.Request, f Forward) (whole bool) {
-	r = r.WithContext(context.WithValue(r.Context(), forwardKey{}, &f))
+// Serve passes the request on as the stream, until it is over or cut. It
+// reports whether the app has had the whole body; else somebody has to close it.
+func (p *Proxy) Serve(s *Stream, w http.ResponseWriter, r *http.Request, f Forward) (whole bool) {
 	if r.ContentLength != 0 && r.Body != nil {
 		f.body = &upload{ReadCloser: r.Body}
-		r.Body = f.body
 	}
-	p.reverse.ServeHTTP(w, r)
+	f.stream = s
+	r = s.begin(w, r, &f)
+	defer s.end()
+	if f.body != nil {
+		r.Body = f.body // of the copy that is passed on
+	}
+	p.reverse.ServeHTTP(s, r)
 	return f.body == nil || f.body.ended.Load()
 }
 
@@ -151,18 +161,22 @@ func withoutCookies(line string, own func(string) bool) string {
 
 // answered makes ready what an app says.
 func answered(resp *http.Response) error {
+	f, ok := resp.Request.Context().Value(forwardKey{}).(*Forward)
+	if !ok { // never: Serve is the only way in
+		return errors.New("an answer that nobody asked for")
+	}
 	if resp.StatusCode != http.StatusSwitchingProtocols {
 		early(resp.Header, resp.Request)
 	}
-	keepOwnCookies(resp)
+	f.stream.rest = resp.ContentLength
+	f.keepOwnCookies(resp)
 	return nil
 }
 
 // keepOwnCookies lets no app set a cookie under one of our names.
-func keepOwnCookies(resp *http.Response) {
-	f, ok := resp.Request.Context().Value(forwardKey{}).(*Forward)
+func (f *Forward) keepOwnCookies(resp *http.Response) {
 	lines := resp.Header["Set-Cookie"]
-	if !ok || len(lines) == 0 {
+	if len(lines) == 0 {
 		return
 	}
 	kept := lines[:0:0]

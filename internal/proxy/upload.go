@@ -33,7 +33,14 @@ func (u *upload) Read(p []byte) (int, error) {
 // follows on its connection.
 func early(h http.Header, r *http.Request) {
 	f, ok := r.Context().Value(forwardKey{}).(*Forward)
-	if ok && f.body != nil && !f.body.ended.Load() && r.ProtoMajor == 1 {
+	if ok && f.body != nil && !f.body.ended.Load() {
+		lastOf(h, r)
+	}
+}
+
+// lastOf marks an answer as the last of its connection.
+func lastOf(h http.Header, r *http.Request) {
+	if r.ProtoMajor == 1 {
 		h["Connection"] = []string{"close"}
 	}
 }

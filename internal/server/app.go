@@ -1,6 +1,7 @@
 package server
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"strings"
@@ -33,10 +34,17 @@ func (s *Server) ask(r *http.Request) (question, error) {
 	return q, nil
 }
 
+// app serves what is not below /.gateway/ at an app's host.
+func (s *Server) app(w http.ResponseWriter, r *http.Request) {
+	if err := s.serveApp(w, r); err != nil {
+		s.own(w.Header())
+		s.fail(w, r, err)
+	}
+}
+
 // serveApp is the reverse proxy: ask the guard, then pass the request on as
 // it was decided.
-func (s *Server) serveApp(c *gin.Context) error {
-	w, r := c.Writer, c.Request
+func (s *Server) serveApp(w http.ResponseWriter, r *http.Request) error {
 	t := s.tally(byProxy)
 	defer t.lost()
 	q, v, assertion, err := s.decide(r, (*Server).ask)
@@ -45,6 +53,7 @@ func (s *Server) serveApp(c *gin.Context) error {
 		return err
 	}
 	if !v.allowed() {
+		s.own(w.Header())
 		s.refuse(w, r, q, v)
 		return nil
 	}
@@ -54,26 +63,28 @@ func (s *Server) serveApp(c *gin.Context) error {
 	}
 	identity := make(http.Header, 5)
 	identityHeaders(identity, v.who, assertion)
-	for _, name := range []string{"Cache-Control", "X-Content-Type-Options", "Referrer-Policy", "Strict-Transport-Security"} {
-		w.Header().Del(name) // what the app answers is the app's to say
-	}
 	if r.ContentLength != 0 { // what the app may receive may take its time
 		_ = http.NewResponseController(w).SetReadDeadline(time.Time{})
 	}
-	whole := app.Upstream.Serve(w, r, proxy.Forward{
+	under := s.Streams.enter(q, v)
+	defer s.Streams.leave(under)
+	whole := app.Upstream.Serve(&under.Stream, w, r, proxy.Forward{
 		Target: q.target, Host: q.audience[strings.Index(q.audience, "://")+3:], Scheme: s.Site.Scheme, Client: q.client,
 		Identity: identity, DropAuthorization: q.credential.bearer, OwnCookie: ownCookie,
 	})
-	c.Writer.WriteHeaderNow() // else Gin, which had no route for this, writes into an app's 404 that has no body
 	if !whole {
-		s.endBody(w, r)
+		s.endBody(w, r, under.WasCut())
 	}
 	return nil
 }
 
-// UpstreamFailed answers for an app that does not.
+// UpstreamFailed answers for an app that does not, or may not any more.
 func (s *Server) UpstreamFailed(w http.ResponseWriter, r *http.Request, err error) {
 	s.own(w.Header())
+	if cut, ok := errors.AsType[cutError](err); ok {
+		s.sayCut(w, r, cut)
+		return
+	}
 	s.fail(w, r, fmt.Errorf("%w: %w", errUpstream, err))
 }
 

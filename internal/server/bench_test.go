@@ -6,12 +6,16 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
 	"runtime/pprof"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/google/pprof/profile"
+
+	"gateway/internal/proxy"
 )
 
 // discard is an answer that nobody reads.
@@ -50,6 +54,41 @@ func BenchmarkCheck(b *testing.B) {
 					b.Fatalf("status %d", d.status)
 				}
 			}
+		})
+	}
+}
+
+// BenchmarkProxy is a short request through the own proxy to an app, beside the
+// same through a bare ReverseProxy, without the network before them.
+func BenchmarkProxy(b *testing.B) {
+	h := open(b, plain)
+	app := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("hello")) }))
+	b.Cleanup(app.Close)
+	to, err := url.Parse(app.URL)
+	h.must(err)
+	wiki := h.server.Apps["wiki"]
+	wiki.Upstream = proxy.New(to, h.server.UpstreamFailed, h.server.Log)
+	h.server.Apps["wiki"] = wiki
+	bare := &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(to) }, Transport: &http.Transport{MaxIdleConnsPerHost: 512}}
+	for _, row := range []struct {
+		name    string
+		handler http.Handler
+	}{{"gateway", h.server.Handler()}, {"bare", bare}} {
+		b.Run(row.name, func(b *testing.B) {
+			cookie := "gateway=" + h.token(h.alice, h.site.wiki)
+			b.ReportAllocs()
+			b.RunParallel(func(all *testing.PB) {
+				for all.Next() {
+					r := httptest.NewRequestWithContext(b.Context(), http.MethodGet, "/page?x=1", nil)
+					r.Host, r.RemoteAddr = h.site.wiki, "127.0.0.1:4711"
+					r.Header = http.Header{"Accept": {"text/html"}, "User-Agent": {"bench"}, "Cookie": {cookie}}
+					d := discard{header: make(http.Header, 12)}
+					if row.handler.ServeHTTP(&d, r); d.status != http.StatusOK {
+						b.Errorf("status %d", d.status)
+						return
+					}
+				}
+			})
 		})
 	}
 }

@@ -43,17 +43,20 @@ func (s *Server) check(ctx context.Context, q question) (verdict, error) {
 	if strings.HasPrefix(string(q.target.Path), "/.gateway/") {
 		return verdict{}, explain(errNoPage, "Paths below /.gateway/ belong to the gateway: the proxy in front must send them to the gateway's public listener, without a check.")
 	}
-	v := verdict{visitor: s.visitor(ctx, q.credential, q.audience)}
-	v.decision = s.Policy.Load().Decide(policy.Request{Method: q.method, Host: q.host, Path: q.target.Path, Client: q.client, Who: v.who})
-	if v.allowed() {
-		return v, nil
-	}
-	if v.unclear() {
-		return verdict{}, fmt.Errorf("%w: %w", errUnavailable, v.err)
-	}
-	if v.decision.Effect == policy.Deny {
+	v, err := s.judge(ctx, q, s.Sessions.Verify)
+	if err == nil && v.decision.Effect == policy.Deny {
 		v.id = rand.Text()
 		s.auditRefusal(ctx, q, v)
+	}
+	return v, err
+}
+
+// judge asks the guard. An error means that it cannot be told.
+func (s *Server) judge(ctx context.Context, q question, find verify) (verdict, error) {
+	v := verdict{visitor: s.visitorBy(ctx, find, q.credential, q.audience)}
+	v.decision = s.Policy.Load().Decide(policy.Request{Method: q.method, Host: q.host, Path: q.target.Path, Client: q.client, Who: v.who})
+	if !v.allowed() && v.unclear() {
+		return verdict{}, fmt.Errorf("%w: %w", errUnavailable, v.err)
 	}
 	return v, nil
 }

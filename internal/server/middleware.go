@@ -31,9 +31,12 @@ func (s *Server) hurry(w http.ResponseWriter) {
 // endBody sends an answer off and lets what is left of the body come for a
 // while: a connection that ends at once may take the answer with it. What is
 // left to net/http has no limit in time, since it ends what the app still reads.
-func (s *Server) endBody(w http.ResponseWriter, r *http.Request) {
+// Of a stream that was cut nothing more may come.
+func (s *Server) endBody(w http.ResponseWriter, r *http.Request, cut bool) {
 	_ = http.NewResponseController(w).Flush()
-	s.hurry(w)
+	if !cut {
+		s.hurry(w)
+	}
 	_ = r.Body.Close()
 }
 
@@ -49,6 +52,7 @@ func (s *Server) recover(w http.ResponseWriter) {
 	}
 	s.Metrics.panicked()
 	s.log().Error("panic", slog.Any("cause", cause), slog.String("stack", string(debug.Stack())))
+	s.own(w.Header())
 	w.WriteHeader(http.StatusServiceUnavailable)
 }
 

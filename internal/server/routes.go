@@ -38,8 +38,7 @@ func (s *Server) portalRoutes() http.Handler {
 	return e
 }
 
-// appRoutes are those of every app host: ours below /.gateway/, and all the
-// rest for the app.
+// appRoutes are ours of every app host, below /.gateway/.
 func (s *Server) appRoutes() http.Handler {
 	e := s.engine()
 	e.Use(s.ownAnswer)
@@ -53,7 +52,7 @@ func (s *Server) appRoutes() http.Handler {
 	g.GET("/handoff", s.handle(s.handoff))
 	g.Any("/refuse", s.handle(s.refusePage))
 	g.GET("/assets/:name", s.handle(s.asset))
-	e.NoRoute(s.handle(s.serveApp))
+	e.NoRoute(s.handle(func(c *gin.Context) error { return s.serveApp(c.Writer, c.Request) })) // which says why it is no app's
 	return e
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -54,6 +55,7 @@ type Server struct {
 	Asserter *sessions.Asserter
 	Throttle *throttle.Table
 	Spent    Spent
+	Streams  *Streams
 	Pepper   []byte // wraps verifiers that the command line brings
 	Seals    Seals
 	Audit    *audit.Log
@@ -125,7 +127,11 @@ func (s *Server) Handler() http.Handler {
 			return
 		}
 		if _, known := s.Policy.Load().App(host); known {
-			app.ServeHTTP(w, r)
+			if strings.HasPrefix(r.URL.Path, "/.gateway/") {
+				app.ServeHTTP(w, r)
+				return
+			}
+			s.app(w, r)
 			return
 		}
 		s.refuseHost(w, r)

@@ -14,6 +14,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -74,7 +75,8 @@ func (s site) origin(host string) string {
 // program wires them.
 type house struct {
 	testing.TB
-	server *server.Server
+	server  *server.Server
+	current atomic.Pointer[server.Server] // whom open streams are asked about of
 
 	site   site
 	Portal string // origins
@@ -125,6 +127,7 @@ func open(t testing.TB, s site, change ...func(*house)) *house {
 		c(h)
 	}
 	h.listen()
+	h.patrol()
 	t.Cleanup(h.inspectLog)
 	return h
 }
@@ -142,7 +145,7 @@ func (h *house) wire() {
 		Site:     server.Site{Scheme: h.site.scheme, Host: canonical.Host(h.site.portal), Port: h.site.port},
 		Trusted:  server.Trusted{Prefixes: []netip.Prefix{netip.MustParsePrefix(trusted + "/32")}},
 		Throttle: &throttle.Table{Store: h.store, Key: random(), Now: h.clock.now},
-		Spent:    h.store, Pepper: random(), Audit: &audit.Log{Handler: log.Handler()}, Log: log, Metrics: server.NewMetrics(telemetry.NewRegistry()), Ready: h.store.Ping, Now: h.clock.now,
+		Spent:    h.store, Streams: &server.Streams{}, Pepper: random(), Audit: &audit.Log{Handler: log.Handler()}, Log: log, Metrics: server.NewMetrics(telemetry.NewRegistry()), Ready: h.store.Ping, Now: h.clock.now,
 		Seals: server.Seals{Request: box("hand-off request"), Enter: box("hand-off entering"), Switch: box("switch of user"), Wait: box("wait for approval")},
 	}
 	s.Sessions = &sessions.Manager{
@@ -238,6 +241,18 @@ func (h *house) listen() {
 	for _, s := range []*httptest.Server{h.front, h.authz, h.admin, h.management} {
 		s.Start()
 	}
+}
+
+// patrol watches the open streams, until the test ends.
+func (h *house) patrol() {
+	ctx, cancel := context.WithCancel(context.Background())
+	var watching sync.WaitGroup
+	h.current.Store(h.server)
+	watching.Go(func() { h.server.Streams.Watch(ctx, h.current.Load) })
+	h.Cleanup(func() {
+		cancel()
+		watching.Wait()
+	})
 }
 
 func (h *house) must(err error) {

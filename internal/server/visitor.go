@@ -74,10 +74,17 @@ func (v visitor) unclear() bool { return v.err != nil && !v.over() }
 // visitor verifies the credential for an audience and finds the person. It
 // counts as use of the session.
 func (s *Server) visitor(ctx context.Context, c credential, audience string) visitor {
+	return s.visitorBy(ctx, s.Sessions.Verify, c, audience)
+}
+
+// verify finds the live session of a token at an audience.
+type verify func(ctx context.Context, token secret.Text, audience string) (sessions.Session, error)
+
+func (s *Server) visitorBy(ctx context.Context, find verify, c credential, audience string) visitor {
 	if c.token.Empty() {
 		return visitor{}
 	}
-	session, err := s.Sessions.Verify(ctx, c.token, audience)
+	session, err := find(ctx, c.token, audience)
 	if err != nil {
 		return visitor{err: err}
 	}
