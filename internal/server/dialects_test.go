@@ -324,6 +324,7 @@ var hops = []struct {
 	{"the last hop is no address", "192.0.2.7, garbage", false},
 	{"unknown", "192.0.2.7, unknown", false},
 	{"nothing after the comma", "192.0.2.7,", false},
+	{"nothing before the comma", ",192.0.2.7", true},
 	{"nothing between", "192.0.2.7,," + trusted, false},
 	{"an address with a port", "192.0.2.7:4711", false},
 	{"IPv6 with a port", "[::ffff:192.0.2.7]:99", false},
@@ -375,6 +376,8 @@ func TestForwardedFor(t *testing.T) {
 		{"a stranger", stranger, nil, []string{stranger}},
 		{"a stranger who lies", stranger, []string{"X-Forwarded-For", "192.0.2.7"}, []string{stranger}},
 		{"behind the proxy", trusted, []string{"X-Forwarded-For", "6.6.6.6, 203.0.113.7"}, []string{"203.0.113.7"}},
+		{"behind the proxy, IPv4 within IPv6", trusted, []string{"X-Forwarded-For", "::ffff:203.0.113.7"}, []string{"203.0.113.7"}},
+		{"behind the proxy, from the proxy", trusted, []string{"X-Forwarded-For", trusted + ", " + trusted}, []string{trusted}},
 		{"the proxy itself", trusted, nil, []string{trusted}},
 		{"the proxy, which says nothing", trusted, []string{"X-Forwarded-For", ""}, nil},
 		{"the proxy, which says it twice", trusted, []string{"X-Forwarded-For", "192.0.2.7", "X-Forwarded-For", "192.0.2.7"}, nil},
@@ -492,6 +495,7 @@ func TestPagesAndPrograms(t *testing.T) {
 			{"fetch", "GET", append([]string{"Sec-Fetch-Mode", "cors", "Sec-Fetch-Dest", "empty"}, html...), false},
 			{"XHR", "GET", append([]string{"X-Requested-With", "XMLHttpRequest"}, html...), false},
 			{"an API", "GET", []string{"Accept", "application/json"}, false},
+			{"fetch, which says that it is a document", "GET", append([]string{"Sec-Fetch-Mode", "cors", "Sec-Fetch-Dest", "document"}, html...), false},
 			{"an image", "GET", append([]string{"Sec-Fetch-Mode", "no-cors", "Sec-Fetch-Dest", "image"}, html...), false},
 			{"a script", "GET", append([]string{"Sec-Fetch-Mode", "no-cors", "Sec-Fetch-Dest", "script"}, html...), false},
 			{"a frame", "GET", append([]string{"Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "iframe"}, html...), false},
@@ -512,7 +516,7 @@ func TestPagesAndPrograms(t *testing.T) {
 					}
 					continue
 				}
-				if a.status != http.StatusUnauthorized || a.location() != "" || a.header.Get("X-Gateway-Sign-In") != there || strings.Contains(a.header.Get("Www-Authenticate"), "Basic") || a.header["Set-Cookie"] != nil {
+				if a.status != http.StatusUnauthorized || a.location() != "" || a.header.Get("X-Gateway-Sign-In") != there || a.header.Get("Www-Authenticate") != `Bearer realm="gateway"` || a.header["Set-Cookie"] != nil {
 					t.Errorf("%s, %s: status %d, %v, want 401 that names %s", row.story, story, a.status, a.header, there)
 				}
 				if a.header.Get("Content-Type") != "application/problem+json" {
