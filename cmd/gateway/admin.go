@@ -7,15 +7,19 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"net"
 	"net/http"
+	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"gateway/internal/config"
 	"gateway/internal/datadir"
+	"gateway/internal/store/sqlite"
 )
 
 // administrator speaks to the gateway: over its socket where one is running,
@@ -37,6 +41,9 @@ func administer(c *cobra.Command, o *options, do func(context.Context, *administ
 
 // administerOf is administer for who has read the configuration.
 func administerOf(c *cobra.Command, cfg *config.Config, do func(context.Context, *administrator) error) error {
+	if err := begun(c, cfg.Data); err != nil {
+		return err
+	}
 	quiet := cfg.Log // a command says itself what it was answered
 	quiet.Level = max(quiet.Level, slog.LevelWarn)
 	a, err := reach(c.Context(), cfg, logsTo(c.ErrOrStderr(), quiet))
@@ -44,6 +51,21 @@ func administerOf(c *cobra.Command, cfg *config.Config, do func(context.Context,
 		return err
 	}
 	return errors.Join(do(c.Context(), a), a.close())
+}
+
+// begins marks commands that may be the first thing ever done in a data folder.
+const begins = "begins"
+
+// begun refuses to make a data folder for a command that asks about what is in
+// it: there the path is wrong more often than the gateway is new.
+func begun(c *cobra.Command, data string) error {
+	if _, first := c.Annotations[begins]; first {
+		return nil
+	}
+	if _, err := os.Stat(filepath.Join(data, sqlite.FileName)); errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("data folder %s holds nothing yet: is data in the configuration right? Else start the gateway, or add somebody by gateway user add", data)
+	}
+	return nil
 }
 
 // reachTime is how long a command waits for who holds the data folder and does

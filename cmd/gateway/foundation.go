@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"path/filepath"
+	"time"
 
 	"gateway/internal/accounts"
 	"gateway/internal/audit"
@@ -70,6 +71,7 @@ func (f *foundation) open(ctx context.Context) error {
 		return err
 	}
 	f.local = &localauth.Local{Users: f.store, Seal: challenge, Spent: f.store, Pepper: f.keys.pepper, SaltKey: f.keys.salt, Portal: f.portal}
+	f.local.Live = localauth.Remembered(f.store.Iterations, time.Minute, time.Now) //nolint:forbidigo // the only clock there is
 	f.sessions = sessions.Cached(f.store, 0)
 	f.asserter = &sessions.Asserter{Signer: f.keys.assertions, Issuer: f.portal}
 	f.users = &accounts.Cache{}

@@ -76,6 +76,7 @@ func rootCommand() *cobra.Command {
 		Short:         "Decides who gets into the web apps behind it",
 		SilenceUsage:  true,
 		SilenceErrors: true,
+		Version:       version,
 		Args:          noSuchCommand,
 		RunE:          help,
 	}

@@ -44,7 +44,8 @@ func userAdd(o *options) *cobra.Command {
 	var n server.AdminNew
 	var fromStdin bool
 	c := &cobra.Command{
-		Use: "add LOGIN", Short: "Add a person who signs in by password", Args: oneLogin,
+		Annotations: map[string]string{begins: ""},
+		Use:         "add LOGIN", Short: "Add a person who signs in by password", Args: oneLogin,
 		Example: `  gateway user add alice --name "Alice A" --email alice@example.com --group ops --password-stdin`,
 		RunE: func(c *cobra.Command, args []string) error {
 			cfg, err := load(o, c.ErrOrStderr())
