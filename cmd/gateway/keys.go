@@ -68,5 +68,6 @@ func seals(root []byte) (server.Seals, error) {
 	enter, err2 := seal.New(root, "hand-off entering")
 	change, err3 := seal.New(root, "switch of user")
 	wait, err4 := seal.New(root, "wait for approval")
-	return server.Seals{Request: request, Enter: enter, Switch: change, Wait: wait}, errors.Join(err1, err2, err3, err4)
+	device, err5 := seal.New(root, "known device")
+	return server.Seals{Request: request, Enter: enter, Switch: change, Wait: wait, Device: device}, errors.Join(err1, err2, err3, err4, err5)
 }

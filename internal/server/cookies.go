@@ -12,6 +12,7 @@ import (
 const (
 	cookieSession = "gateway"
 	cookieBrowser = "gateway-pre"    // binds challenges and provider flows to the browser
+	cookieDevice  = "gateway-device" // tells a browser that has signed in by password from those of strangers
 	cookieWait    = "gateway-wait"   // what a browser remembers of somebody who waits for approval
 	cookieEnter   = "gateway-enter-" // and the flow: what an app host remembers of a sign-in it began
 )
@@ -30,7 +31,7 @@ func (s *Server) cookieName(base string) string {
 // ownCookie reports whether a cookie is one of ours, in either spelling.
 func ownCookie(name string) bool {
 	name = strings.TrimPrefix(name, hostPrefix)
-	return name == cookieSession || name == cookieBrowser || name == cookieWait || strings.HasPrefix(name, cookieEnter)
+	return name == cookieSession || name == cookieBrowser || name == cookieDevice || name == cookieWait || strings.HasPrefix(name, cookieEnter)
 }
 
 // cookie returns the value of our cookie; there twice is an error, since

@@ -132,7 +132,7 @@ func (s *Server) enterLocal(c *gin.Context, req loginRequest, g goal) (entry, st
 	if err != nil {
 		return entry{}, "", challengeError{err, bounded(req.ChallengeID)}
 	}
-	buckets := append(throttle.Sources(s.client(c.Request)), throttle.Account(pending.Login))
+	buckets := append(throttle.Sources(s.client(c.Request)), s.tries(c.Request, pending.Login, g.want))
 	if err := s.Throttle.Admit(ctx, buckets...); err != nil {
 		s.auditFailedSignIn(c, identity.Local, pending.Login, err)
 		return entry{}, "", err
@@ -238,6 +238,9 @@ func (s *Server) open(c *gin.Context, e entry, g goal) (loginOk, error) {
 		return loginOk{}, err
 	}
 	s.setSession(c.Writer, token)
+	if e.identity.Provider == identity.Local {
+		s.know(c.Writer, c.Request, e.identity.Username)
+	}
 	return s.loginOk(c, session), nil
 }
 

@@ -84,8 +84,9 @@ func TestSignInByCookie(t *testing.T) {
 		}
 		session := b.kept(h.Portal, h.site.sessionCookie)
 		want := h.site.sessionCookie + "=" + session + "; Path=/; HttpOnly" + secure + "; SameSite=Lax"
-		if got := a.header["Set-Cookie"]; len(got) != 1 || got[0] != want {
-			t.Errorf("Set-Cookie: %q, want %q alone", got, want)
+		device := h.site.sessionCookie + "-device=" + b.kept(h.Portal, h.site.sessionCookie+"-device") + "; Path=/; Max-Age=7776000; HttpOnly" + secure + "; SameSite=Lax"
+		if got := a.header["Set-Cookie"]; !slices.Equal(got, []string{want, device}) {
+			t.Errorf("Set-Cookie: %q, want %q and %q", got, want, device)
 		}
 		if session == "" || strings.Contains(a.body, session) {
 			t.Errorf("login says the session of a cookie: %s", a.body)

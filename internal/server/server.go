@@ -76,6 +76,7 @@ type Seals struct {
 	Enter   Sealer // what an app host remembers of a sign-in it began
 	Switch  Sealer // a sign-in that would change who is signed in
 	Wait    Sealer // somebody who waits for approval
+	Device  Sealer // what a browser shows that has signed in by password before
 }
 
 // audience returns the app origin of a host: what its tokens are for.

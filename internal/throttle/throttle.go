@@ -9,6 +9,7 @@
 //
 //	bucket                      free   wait after the next failures       one failure is forgotten after
 //	account, by login              5   2 s, 4 s, 8 s … 15 min             1 h (all, after a success)
+//	device, by login and id        5   2 s, 4 s, 8 s … 15 min             1 h (all, after a success)
 //	source, IPv4 /32 or IPv6 /64 100   1 s, 2 s, 4 s … 5 min              1 min
 //	source, IPv6 /48 and /32    1000   1 s, 2 s, 4 s … 5 min              5 s
 //
@@ -39,10 +40,16 @@ type Bucket struct {
 	region region
 }
 
-// Account is the bucket of a canonical login, whoever tries from wherever.
-func Account(login string) Bucket {
-	return Bucket{"account " + login, Limit{Free: 5, Base: 2 * time.Second, Max: 15 * time.Minute, Leak: time.Hour, Clear: true}, accounts}
-}
+// guesses is the limit of wrong passwords.
+var guesses = Limit{Free: 5, Base: 2 * time.Second, Max: 15 * time.Minute, Leak: time.Hour, Clear: true}
+
+// Account is the bucket of a canonical login, whoever tries from wherever, but
+// for devices that it is known to have.
+func Account(login string) Bucket { return Bucket{"account " + login, guesses, accounts} }
+
+// Device is the bucket of one device that has signed in under a canonical login
+// before: what strangers try does not count there.
+func Device(login, id string) Bucket { return Bucket{"device " + id + " " + login, guesses, accounts} }
 
 // Sources returns the buckets of an address: its /32 if it is IPv4, else its
 // /64, its /48 and its /32. Addresses that are not known share one.
