@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -66,8 +67,12 @@ func configCommand(o *options) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if _, err := tlsConfig(cfg.TLS); err != nil {
-				return err
+			secure, err := tlsConfig(cfg)
+			if err != nil {
+				return badConfig{err}
+			}
+			for _, t := range troubles(cfg, secure, time.Now()) { //nolint:forbidigo // what an operator asks about now
+				_, _ = fmt.Fprintln(c.ErrOrStderr(), "warning:", t)
 			}
 			_, err = fmt.Fprintln(c.OutOrStdout(), "configuration is good")
 			return err

@@ -97,7 +97,7 @@ func (h *house) furnish(cfg *config.Config) (*rooms, error) {
 	}
 	h.apps(r)
 	r.handlers = map[string]http.Handler{
-		listenPublic: s.Handler(), listenAuthz: s.AuthzHandler(), listenManagement: s.ManagementHandler(), listenAdmin: s.AdminHandler(),
+		listenPublic: s.Handler(), listenRedirect: s.RedirectHandler(), listenAuthz: s.AuthzHandler(), listenManagement: s.ManagementHandler(), listenAdmin: s.AdminHandler(),
 	}
 	return r, nil
 }

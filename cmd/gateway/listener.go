@@ -20,6 +20,7 @@ import (
 // The names of the listeners, as the configuration has them.
 const (
 	listenPublic     = "listen"
+	listenRedirect   = "tls.redirect"
 	listenAuthz      = "authz.listen"
 	listenManagement = "management"
 	listenAdmin      = "admin.sock"
@@ -41,6 +42,7 @@ type place struct{ name, network, address string }
 func places(cfg *config.Config) []place {
 	all := []place{
 		{listenPublic, "tcp", string(cfg.Listen)},
+		{listenRedirect, "tcp", string(cfg.TLS.Redirect)},
 		{listenAuthz, "tcp", string(cfg.Authz.Listen)},
 		{listenManagement, "tcp", string(cfg.Management)},
 		{listenAdmin, "unix", adminSocket(cfg.Data)},

@@ -37,7 +37,7 @@ func (h *house) measure() {
 		}
 		show(1, version, goVersion)
 	})
-	r.Gauges("gateway_certificate_expiry_timestamp_seconds", "When the certificate of listen ends; absent without one.", nil, h.showExpiry)
+	r.Gauges("gateway_certificate_expiry_timestamp_seconds", "When the first certificate of listen ends; absent without one.", nil, h.showExpiry)
 	r.Gauges("gateway_sessions", "Sessions that are live, at the portal and at apps.", []string{"at"}, h.countSessions)
 	r.Gauges("gateway_provider_up", "Whether a provider can be used now: 1 or 0.", []string{"origin"}, func(show func(float64, ...string)) {
 		h.eachProvider(func(id string, up float64, _ time.Time) { show(up, id) })
@@ -83,9 +83,17 @@ func reloadWatcher(r *telemetry.Registry) func(error) {
 
 // showExpiry shows when the certificate that is served ends.
 func (h *house) showExpiry(show func(float64, ...string)) {
-	if secure := h.rooms.Load().tls; secure != nil {
-		show(seconds(secure.Certificates[0].Leaf.NotAfter))
+	secure := h.rooms.Load().tls
+	if secure == nil {
+		return
 	}
+	first := secure.Certificates[0].Leaf.NotAfter
+	for _, c := range secure.Certificates {
+		if c.Leaf.NotAfter.Before(first) {
+			first = c.Leaf.NotAfter
+		}
+	}
+	show(seconds(first))
 }
 
 // storeWatcher measures what the store does.

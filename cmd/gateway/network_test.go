@@ -174,25 +174,45 @@ func ready(ts *testscript.TestScript, neg bool, args []string) {
 	})
 }
 
-// certificate HOST CERTFILE KEYFILE makes a certificate that vouches for itself.
+// certificate HOSTS CERTFILE KEYFILE [TIME] makes a certificate that vouches
+// for itself, for hosts that commas part, for an hour or that time.
 func certificate(ts *testscript.TestScript, neg bool, args []string) {
-	if neg || len(args) != 3 {
-		ts.Fatalf("usage: certificate HOST CERTFILE KEYFILE")
+	if neg || len(args) < 3 || len(args) > 4 {
+		ts.Fatalf("usage: certificate HOSTS CERTFILE KEYFILE [TIME]")
 	}
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	until := time.Hour
+	if len(args) == 4 {
+		var err error
+		until, err = time.ParseDuration(args[3])
+		ts.Check(err)
+	}
+	cert, key, err := pair(strings.Split(args[0], ","), until)
 	ts.Check(err)
+	ts.Check(os.WriteFile(ts.MkAbs(args[1]), cert, 0o600))
+	ts.Check(os.WriteFile(ts.MkAbs(args[2]), key, 0o600))
+}
+
+// pair makes a certificate that vouches for itself, and its key, in PEM. It
+// began two hours ago.
+func pair(hosts []string, until time.Duration) (cert, key []byte, err error) {
+	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return nil, nil, err
+	}
 	now := time.Now()
 	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1), DNSNames: args[:1], NotBefore: now.Add(-time.Hour), NotAfter: now.Add(time.Hour),
+		SerialNumber: big.NewInt(now.UnixNano()), DNSNames: hosts, NotBefore: now.Add(-2 * time.Hour), NotAfter: now.Add(until),
 		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign,
 	}
-	cert, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
-	ts.Check(err)
-	private, err := x509.MarshalPKCS8PrivateKey(key)
-	ts.Check(err)
-	for file, block := range map[string]*pem.Block{args[1]: {Type: "CERTIFICATE", Bytes: cert}, args[2]: {Type: "PRIVATE KEY", Bytes: private}} {
-		ts.Check(os.WriteFile(ts.MkAbs(file), pem.EncodeToMemory(block), 0o600))
+	der, err := x509.CreateCertificate(rand.Reader, template, template, private.Public(), private)
+	if err != nil {
+		return nil, nil, err
 	}
+	raw, err := x509.MarshalPKCS8PrivateKey(private)
+	if err != nil {
+		return nil, nil, err
+	}
+	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: raw}), nil
 }
 
 // cookies PORTAL LOGIN PASSWORDFILE signs in as a browser does, and prints every

@@ -54,6 +54,14 @@ func (b *book) String() string {
 // runHouse starts a gateway, which ends with the test.
 func runHouse(t *testing.T, text string) *running {
 	t.Helper()
+	r := prepare(t)
+	r.start(text)
+	return r
+}
+
+// prepare makes what a gateway needs before it starts.
+func prepare(t *testing.T) *running {
+	t.Helper()
 	app := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.WriteHeader(http.StatusOK)
 	}))
@@ -64,6 +72,12 @@ func runHouse(t *testing.T, text string) *running {
 		words = append(words, name, r.port())
 	}
 	r.ports = strings.NewReplacer(words...)
+	return r
+}
+
+func (r *running) start(text string) {
+	r.Helper()
+	t := r.T
 	r.write("gateway.yaml", text)
 	from := source{path: r.path("gateway.yaml")}
 	cfg, err := from.load(r.out)
@@ -89,7 +103,6 @@ func runHouse(t *testing.T, text string) *running {
 		served <- nil
 		t.Fatal(err)
 	}
-	return r
 }
 
 func (r *running) port() string {

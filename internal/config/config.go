@@ -38,10 +38,26 @@ type Config struct {
 	origin
 }
 
-// TLS is the certificate of listen. The zero TLS is plain HTTP, behind a proxy.
+// TLS is what listen speaks. The zero TLS is plain HTTP, behind a proxy.
 type TLS struct {
-	Cert string `yaml:"cert"` // path of the PEM chain, leaf first
-	Key  string `yaml:"key"`  // path of the PEM key
+	Cert         string  `yaml:"cert"`         // path of the PEM chain, leaf first
+	Key          string  `yaml:"key"`          // path of the PEM key
+	Certificates []Pair  `yaml:"certificates"` // several, instead of the one
+	Redirect     Address `yaml:"redirect"`     // where plain HTTP is sent to https; empty: off
+}
+
+// Pair is a certificate and its key.
+type Pair struct {
+	Cert string `yaml:"cert"`
+	Key  string `yaml:"key"`
+}
+
+// Pairs are the certificates, the one for whoever names no host first.
+func (t TLS) Pairs() []Pair {
+	if t.Cert == "" {
+		return t.Certificates
+	}
+	return []Pair{{t.Cert, t.Key}}
 }
 
 // Authz is the listener for the questions of front proxies.

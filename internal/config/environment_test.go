@@ -33,7 +33,7 @@ func TestEnvironment(t *testing.T) {
 		{"a key", []string{"GATEWAY_LISTEN=:9090"}, func(c *config.Config) any { return c.Listen }, config.Address(":9090")},
 		{"the first of two", []string{"GATEWAY_LISTEN=:9090", "GATEWAY_LISTEN=:9091"}, func(c *config.Config) any { return c.Listen }, config.Address(":9090")},
 		{"a key that the file has", []string{"GATEWAY_URL=https://other.example.com"}, func(c *config.Config) any { return c.URL.Origin() }, "https://other.example.com"},
-		{"a key below none", []string{"GATEWAY_TLS_CERT=/c", "GATEWAY_TLS_KEY=/k"}, func(c *config.Config) any { return c.TLS }, config.TLS{Cert: "/c", Key: "/k"}},
+		{"a key below none", []string{"GATEWAY_TLS_CERT=/c", "GATEWAY_TLS_KEY=/k"}, func(c *config.Config) any { return c.TLS.Pairs()[0] }, config.Pair{Cert: "/c", Key: "/k"}},
 		{"a list", []string{"GATEWAY_TRUSTED_PROXIES=10.0.0.0/8, 192.0.2.1"}, func(c *config.Config) any { return fmt.Sprint(c.TrustedProxies.Prefixes) }, "[10.0.0.0/8 192.0.2.1/32]"},
 		{"a flag", []string{"GATEWAY_LOCAL_ENABLED=false"}, func(c *config.Config) any { return c.Local.Enabled }, false},
 		{"a duration", []string{"GATEWAY_SESSIONS_IDLE=5m"}, func(c *config.Config) any { return c.Sessions.Idle.String() }, "5m0s"},

@@ -66,6 +66,9 @@ func (c *Config) finish(d *decoder) (*Config, []Warning, error) {
 		c.Providers[id] = c.Providers[id].WithDefaults(id)
 	}
 	c.Data, c.TLS.Cert, c.TLS.Key = d.locate(c.Data), d.locate(c.TLS.Cert), d.locate(c.TLS.Key)
+	for i, pair := range c.TLS.Certificates {
+		c.TLS.Certificates[i] = Pair{d.locate(pair.Cert), d.locate(pair.Key)}
+	}
 	c.origin = origin{file: d.file, places: d.places, secrets: d.secretFiles}
 	return c, d.warnings, nil
 }

@@ -25,11 +25,19 @@ var reference = map[string]about{
 		standard: ":8080",
 	},
 	"tls": {
-		meaning:  "The certificate of listen. Without it the listener speaks plain HTTP, and an https url needs trusted_proxies.",
-		required: []string{"cert", "key"},
+		meaning: "The certificate of listen. Without it the listener speaks plain HTTP, and an https url needs trusted_proxies. Files that change count by themselves.",
+		either:  []string{"cert certificates", "key certificates"},
 	},
-	"tls.cert": {meaning: "File with the certificate and its chain (PEM), the host's own first.", example: "/etc/gateway/cert.pem"},
-	"tls.key":  {meaning: "File with the private key of the certificate (PEM).", example: "/etc/gateway/key.pem"},
+	"tls.cert":                {meaning: "File with the certificate and its chain (PEM), the host's own first.", example: "/etc/gateway/cert.pem"},
+	"tls.key":                 {meaning: "File with the private key of the certificate (PEM).", example: "/etc/gateway/key.pem"},
+	"tls.certificates":        {meaning: "Several certificates, instead of cert and key: each host gets the first that covers it, whoever names no host the first of all."},
+	"tls.certificates[]":      {meaning: "One certificate.", required: []string{"cert", "key"}},
+	"tls.certificates[].cert": {meaning: "File with the certificate and its chain (PEM).", example: "/etc/gateway/cert.pem"},
+	"tls.certificates[].key":  {meaning: "File with its private key (PEM).", example: "/etc/gateway/key.pem"},
+	"tls.redirect": {
+		meaning: "Address of a listener that speaks plain HTTP and sends whoever asks for a page of a known host to https. Off unless it is given.",
+		example: ":80",
+	},
 	"authz": {
 		meaning:  "The check for front proxies. Off unless it is given.",
 		required: []string{"listen"},

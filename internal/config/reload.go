@@ -3,18 +3,15 @@ package config
 import (
 	"path/filepath"
 	"reflect"
-	"slices"
 	"strings"
 )
 
 // Files are the files that a configuration was read from, its own first: what
 // has to be looked at to know that it has changed.
 func (c *Config) Files() []string {
-	files := []string{c.file}
-	for _, name := range slices.Concat(c.secrets, []string{c.TLS.Cert, c.TLS.Key}) {
-		if name != "" && !slices.Contains(files, name) {
-			files = append(files, name)
-		}
+	files := append([]string{c.file}, c.secrets...)
+	for _, pair := range c.TLS.Pairs() {
+		files = append(files, pair.Cert, pair.Key)
 	}
 	return files
 }

@@ -66,12 +66,7 @@ func (v *validation) given(path string) bool {
 
 func (v *validation) portal() {
 	if v.given("tls") && !v.faulty("tls") {
-		if v.TLS.Cert == "" {
-			v.wrong("tls.cert", "missing")
-		}
-		if v.TLS.Key == "" {
-			v.wrong("tls.key", "missing")
-		}
+		v.certificates()
 	}
 	switch {
 	case v.URL.Scheme == "":
@@ -80,6 +75,33 @@ func (v *validation) portal() {
 		v.wrong("tls", "url is plain http: make it https, or leave tls out")
 	case v.URL.Scheme == "https" && !v.given("tls") && v.nobodyTrusted():
 		v.wrong("url", "https needs tls here, or trusted_proxies that name the network of a proxy that has it")
+	}
+}
+
+// certificates checks that each has its key, and that there is one.
+func (v *validation) certificates() {
+	one := Pair{v.TLS.Cert, v.TLS.Key}
+	switch {
+	case v.given("tls.certificates") && one != Pair{}:
+		v.wrong("tls.certificates", "stands instead of cert and key: name that pair there too")
+		return
+	case v.given("tls.certificates") && len(v.TLS.Certificates) == 0:
+		v.wrong("tls.certificates", "empty")
+		return
+	case !v.given("tls.certificates"):
+		v.pair("tls", one)
+	}
+	for i, pair := range v.TLS.Certificates {
+		v.pair(item("tls.certificates", i), pair)
+	}
+}
+
+func (v *validation) pair(path string, p Pair) {
+	if p.Cert == "" {
+		v.wrong(join(path, "cert"), "missing")
+	}
+	if p.Key == "" {
+		v.wrong(join(path, "key"), "missing")
 	}
 }
 
@@ -94,7 +116,7 @@ func (v *validation) listeners() {
 		path    string
 		address Address
 	}
-	all := []listener{{"listen", v.Listen}, {"authz.listen", v.Authz.Listen}, {"management", v.Management}}
+	all := []listener{{"listen", v.Listen}, {"authz.listen", v.Authz.Listen}, {"management", v.Management}, {"tls.redirect", v.TLS.Redirect}}
 	for i, a := range all {
 		for _, b := range all[:i] {
 			if a.address != "" && b.address != "" && a.address.overlaps(b.address) {

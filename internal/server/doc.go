@@ -36,6 +36,9 @@
 //	ANY  /.gateway/authz/forward-auth   Traefik, Caddy
 //	ANY  /.gateway/authz/auth-request   nginx, HAProxy
 //
+// A listener that speaks plain HTTP where the site is https: GET everything, to
+// https on the same host.
+//
 // Routes for operators, on a listener of their own: GET /healthz, GET
 // /readyz, GET /metrics.
 // Routes for the command line, on a unix socket: admin.go.

@@ -62,6 +62,7 @@ type Server struct {
 	Log      *slog.Logger
 	Metrics  *Metrics                    // nil: nothing is counted
 	Ready    func(context.Context) error // nil: always ready
+	Covers   Covers                      // nil: no certificate is ours
 	BodyTime time.Duration               // in which a request that is not let in has to send its body; 0 means 30 seconds
 	Now      func() time.Time
 
@@ -69,6 +70,10 @@ type Server struct {
 	listed    sync.Once
 	audiences map[canonical.Host]string // of hosts that apps name in full
 }
+
+// Covers reports whether the certificate that a connection was shown for a name
+// covers a host too.
+type Covers func(name string, host canonical.Host) bool
 
 // Seals are the boxes for what the front itself sends through browsers.
 type Seals struct {
@@ -119,7 +124,7 @@ func (s *Server) Handler() http.Handler {
 	portal, app := s.portalRoutes(), s.appRoutes()
 	return s.guard(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		host, err := canonical.ParseHost(r.Host)
-		if err != nil {
+		if err != nil || s.strayed(r, host) {
 			s.refuseHost(w, r)
 			return
 		}
@@ -137,6 +142,18 @@ func (s *Server) Handler() http.Handler {
 		}
 		s.refuseHost(w, r)
 	}))
+}
+
+// strayed reports whether a request came over a connection that was opened for
+// another host, with a certificate that does not speak for this one (RFC 9110,
+// section 7.4): no browser sends it, and no client knows whom it asked. What a
+// trusted proxy calls its connection is its own business.
+func (s *Server) strayed(r *http.Request, host canonical.Host) bool {
+	if s.Covers == nil || r.TLS == nil || r.TLS.ServerName == "" || strings.EqualFold(r.TLS.ServerName, string(host)) {
+		return false
+	}
+	_, trusted := s.peer(r)
+	return !trusted && !s.Covers(r.TLS.ServerName, host)
 }
 
 // engine returns a Gin engine with its two traps disarmed: no proxy is
