@@ -16,6 +16,9 @@ const (
 	// MaxIterations are the most PBKDF2 rounds of a verifier, and the most that
 	// our clients accept.
 	MaxIterations = 10_000_000
+	// MinPassword is NIST SP 800-63B-4's length for a password that stands alone,
+	// in code points. Only clients can enforce it.
+	MinPassword = 15
 	// SaltSize is the length of a new salt in bytes. Real salts should have it:
 	// made-up ones do.
 	SaltSize = 16

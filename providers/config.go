@@ -17,6 +17,7 @@ import (
 const (
 	RegistrationOpen     = "open"     // whoever some rule could admit
 	RegistrationApproval = "approval" // likewise, once an admin has approved
+	RegistrationInvite   = "invite"   // who has an invitation
 	RegistrationClosed   = "closed"   // nobody new
 )
 
@@ -32,7 +33,7 @@ type Config struct {
 	ClientSecret     secret.Text       `yaml:"client_secret"`      // rather client_secret_file; without either we are a public client
 	ClientSecretFile string            `yaml:"client_secret_file"` // file that holds the client secret
 	Scopes           []string          `yaml:"scopes"`             // default: openid profile email
-	Registration     string            `yaml:"registration"`       // open (default), approval or closed
+	Registration     string            `yaml:"registration"`       // open (default), approval, invite or closed
 	LoginClaim       string            `yaml:"login_claim"`        // claim that holds the login (default: none, logins read origin:subject)
 	GroupsClaim      string            `yaml:"groups_claim"`       // claim that holds the groups (default: groups)
 	GroupMap         map[string]string `yaml:"group_map"`          // provider's group → our group; the others read origin:group
@@ -111,11 +112,9 @@ func (c Config) Validate(id string) error {
 	}
 	d.validateClient(&cs)
 	switch d.Registration {
-	case RegistrationOpen, RegistrationApproval, RegistrationClosed:
-	case "invite":
-		cs.add("registration", "%s is not supported yet; use open, approval or closed", d.Registration)
+	case RegistrationOpen, RegistrationApproval, RegistrationInvite, RegistrationClosed:
 	default:
-		cs.add("registration", "must be open, approval or closed")
+		cs.add("registration", "must be open, approval, invite or closed")
 	}
 	d.validateClaims(&cs)
 	for i, alg := range d.Algorithms {

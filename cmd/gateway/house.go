@@ -144,7 +144,8 @@ func (h *house) provider(id string, c providers.Config) (*oidc.Provider, error) 
 
 // origins says what becomes of strangers, door by door.
 func origins(cfg *config.Config) map[string]accounts.Origin {
-	all := make(map[string]accounts.Origin, len(cfg.Providers))
+	all := make(map[string]accounts.Origin, len(cfg.Providers)+1)
+	all[identity.Local] = accounts.Origin{Registration: accounts.Registration(cfg.Local.Registration)}
 	for id, c := range cfg.Providers {
 		all[id] = accounts.Origin{Registration: accounts.Registration(c.Registration), LoginClaim: c.LoginClaim != ""}
 	}

@@ -69,5 +69,6 @@ func seals(root []byte) (server.Seals, error) {
 	change, err3 := seal.New(root, "switch of user")
 	wait, err4 := seal.New(root, "wait for approval")
 	device, err5 := seal.New(root, "known device")
-	return server.Seals{Request: request, Enter: enter, Switch: change, Wait: wait, Device: device}, errors.Join(err1, err2, err3, err4, err5)
+	invite, err6 := seal.New(root, "invitation")
+	return server.Seals{Request: request, Enter: enter, Switch: change, Wait: wait, Device: device, Invite: invite}, errors.Join(err1, err2, err3, err4, err5, err6)
 }

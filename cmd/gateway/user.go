@@ -10,23 +10,21 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 
+	"gateway/internal/config"
 	"gateway/internal/identity"
 	"gateway/internal/secret"
 	"gateway/internal/server"
 	"gateway/localauth"
 )
 
-// minPassword is NIST SP 800-63B-4's length for a password that stands alone,
-// in code points.
-const minPassword = 15
-
 func userCommand(o *options) *cobra.Command {
 	return group("user", "Add, list and change people",
-		userAdd(o), userList(o), userShow(o), userDelete(o), userGroups(o),
+		userAdd(o), userInvite(o), userReset(o), userList(o), userShow(o), userDelete(o), userGroups(o),
 		userStatus(o, "disable", "Shut a person out, at once and everywhere"),
 		userStatus(o, "enable", "Let a person in again"),
 		userStatus(o, "approve", "Let in a person who waits for approval"))
@@ -43,11 +41,16 @@ func oneLogin(c *cobra.Command, args []string) error {
 func userAdd(o *options) *cobra.Command {
 	var n server.AdminNew
 	var fromStdin bool
+	var lifetime time.Duration
 	c := &cobra.Command{
 		Annotations: map[string]string{begins: ""},
 		Use:         "add LOGIN", Short: "Add a person who signs in by password", Args: oneLogin,
-		Example: `  gateway user add alice --name "Alice A" --email alice@example.com --group ops --password-stdin`,
+		Example: `  gateway user add alice --name "Alice A" --email alice@example.com --group ops --password-stdin
+  gateway user add bob --invite`,
 		RunE: func(c *cobra.Command, args []string) error {
+			if n.Invite && fromStdin {
+				return badUsage{errors.New("--invite lets the person choose the password: leave out --password-stdin")}
+			}
 			cfg, err := load(o, c.ErrOrStderr())
 			if err != nil {
 				return err
@@ -55,12 +58,15 @@ func userAdd(o *options) *cobra.Command {
 			if n.Login, err = localauth.CanonicalLogin(args[0]); err != nil {
 				return fmt.Errorf("%q: %w", args[0], err)
 			}
+			if n.Invite {
+				return addInvited(c, cfg, n, lifetime)
+			}
 			password, err := newSecret(c, fromStdin)
 			if err != nil {
 				return err
 			}
-			if utf8.RuneCountInString(password.Reveal()) < minPassword {
-				return fmt.Errorf("the password is too short: it needs %d characters, a few words will do", minPassword)
+			if utf8.RuneCountInString(password.Reveal()) < localauth.MinPassword {
+				return fmt.Errorf("the password is too short: it needs %d characters, a few words will do", localauth.MinPassword)
 			}
 			if err := derive(&n, password); err != nil {
 				return err
@@ -79,7 +85,25 @@ func userAdd(o *options) *cobra.Command {
 	c.Flags().StringVar(&n.Email, "email", "", "e-mail address; counts as verified")
 	c.Flags().StringArrayVar(&n.Groups, "group", nil, "group; may be given several times")
 	c.Flags().BoolVar(&fromStdin, "password-stdin", false, "read the password, one line, from standard input")
+	c.Flags().BoolVar(&n.Invite, "invite", false, "print a one-time link instead, by which the person chooses the password")
+	lasting(c, &lifetime, inviteLifetime)
 	return c
+}
+
+// addInvited adds somebody who chooses the password by a link.
+func addInvited(c *cobra.Command, cfg *config.Config, n server.AdminNew, lifetime time.Duration) error {
+	count, err := countOf(lifetime)
+	if err != nil {
+		return err
+	}
+	n.Seconds = count
+	return administerOf(c, cfg, func(ctx context.Context, a *administrator) error {
+		var made server.AdminLinked
+		if err := a.call(ctx, http.MethodPost, "/users", n, &made); err != nil {
+			return err
+		}
+		return handOver(c, made)
+	})
 }
 
 // derive makes the verifier, so that the password itself goes nowhere.

@@ -17,10 +17,11 @@ type New struct {
 	Email    string // counts as verified, since an admin says so
 	Groups   []string
 	Verifier Verifier
+	Chooses  bool // the password, by an invitation: there is no verifier yet
 }
 
-// Add records an active user with a password. It returns ErrInvalid or
-// ErrLoginTaken.
+// Add records an active user who signs in by password, and cannot before there
+// is one. It returns ErrInvalid or ErrLoginTaken.
 func (r *Register) Add(ctx context.Context, n New) (identity.User, error) {
 	login, err := r.canonical(n.Login)
 	if err != nil {
@@ -30,7 +31,7 @@ func (r *Register) Add(ctx context.Context, n New) (identity.User, error) {
 	switch {
 	case err != nil:
 		return identity.User{}, err
-	case n.ID == "" || n.Verifier.empty():
+	case n.ID == "" || n.Verifier.empty() != n.Chooses:
 		return identity.User{}, fmt.Errorf("user without id or verifier: %w", ErrInvalid)
 	case plain(n.Name) != n.Name:
 		return identity.User{}, fmt.Errorf("name %q: %w", n.Name, ErrInvalid)
@@ -49,7 +50,11 @@ func (r *Register) Add(ctx context.Context, n New) (identity.User, error) {
 		Key: identity.Key{Issuer: identity.Local, Subject: a.ID}, UserID: a.ID,
 		Provider: identity.Local, Username: login, Email: n.Email, Linked: now,
 	}
-	if err := r.Store.CreateUser(ctx, a, l, &n.Verifier); err != nil {
+	v := &n.Verifier
+	if n.Chooses {
+		v = nil
+	}
+	if err := r.Store.CreateUser(ctx, a, l, v); err != nil {
 		return identity.User{}, fmt.Errorf("login %q: %w", login, err)
 	}
 	return a.User, nil

@@ -17,6 +17,7 @@ const (
 	Closed   Registration = "closed"   // it is refused
 	Open     Registration = "open"     // it becomes a user, if some rule could ever admit the person
 	Approval Registration = "approval" // likewise, but the user waits until an admin approves
+	Invited  Registration = "invite"   // it is refused without an invitation
 )
 
 // Origin is what the register has to know of a door.

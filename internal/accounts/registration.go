@@ -23,70 +23,68 @@ var reserved = []string{
 
 // register makes a user of an identity that nobody has.
 func (r *Register) register(ctx context.Context, id identity.Identity) (Account, error) {
-	status, may := r.Origins[id.Provider].newcomer()
-	if !may {
+	var status identity.Status
+	switch r.Origins[id.Provider].Registration {
+	case Open:
+		status = identity.Active
+	case Approval:
+		status = identity.Waiting
+	case Invited, Closed:
+		fallthrough
+	default:
 		return Account{}, fmt.Errorf("registration of %s is closed: %w", id.Provider, ErrNotRegistered)
 	}
+	a, err := r.newcomer(ctx, id, nil, status, func(a Account, l Link) error {
+		if a.Status == identity.Active {
+			return r.Store.CreateUser(ctx, a, l, nil)
+		}
+		return r.Store.CreatePending(ctx, a, l, maxPending, a.Created.Add(-patience))
+	})
+	if err != nil {
+		return a, err
+	}
+	return a, admitted(a.Status)
+}
+
+// newcomer makes a user of an identity that nobody has, by the best login that
+// is free and under which some rule could ever admit the person in the groups,
+// and tells of it.
+func (r *Register) newcomer(ctx context.Context, id identity.Identity, groups []string, status identity.Status, create func(Account, Link) error) (Account, error) {
 	now := r.now()
 	l := Link{Key: id.Key, Provider: id.Provider, Username: id.Username, Email: id.Email, Linked: now, LastSignIn: now}
 	refusal := errors.New("no rule could ever admit the person")
 	for _, login := range r.logins(id) {
-		if !r.admits(id, login) {
+		if !r.admits(id, login, groups) {
 			continue
 		}
 		a := Account{User: identity.User{
 			ID: NewID(), Login: login, Name: id.Name, Email: id.Email, EmailVerified: id.EmailVerified,
-			Status: status, Created: now, Generation: 1,
+			Groups: groups, Status: status, Created: now, Generation: 1,
 		}}
 		l.UserID = a.ID
-		err := r.create(ctx, a, l)
-		if err == nil {
-			return a, admitted(a.Status)
-		}
-		if !errors.Is(err, ErrLoginTaken) {
+		switch err := create(a, l); {
+		case errors.Is(err, ErrLoginTaken):
+			refusal = err
+			continue
+		case errors.Is(err, ErrFull):
+			return Account{}, fmt.Errorf("%w: %w", ErrNotRegistered, err)
+		case err != nil:
 			return Account{}, err
 		}
-		refusal = err
+		if r.Registered != nil {
+			r.Registered(ctx, a.User, id.Provider)
+		}
+		return a, nil
 	}
 	return Account{}, fmt.Errorf("%w: %w", ErrNotRegistered, refusal)
 }
 
-// newcomer returns the status of a new user of the origin, if there may be any.
-func (o Origin) newcomer() (s identity.Status, may bool) {
-	switch o.Registration {
-	case Open:
-		return identity.Active, true
-	case Approval:
-		return identity.Waiting, true
-	case Closed:
-	default:
-	}
-	return "", false
-}
-
-// create records a new user, where there is room for those who are yet to be
-// let in, and tells of it.
-func (r *Register) create(ctx context.Context, a Account, l Link) error {
-	var err error
-	if a.Status == identity.Active {
-		err = r.Store.CreateUser(ctx, a, l, nil)
-	} else {
-		err = r.Store.CreatePending(ctx, a, l, maxPending, a.Created.Add(-patience))
-	}
-	switch {
-	case errors.Is(err, ErrFull):
-		return fmt.Errorf("%w: %w", ErrNotRegistered, err)
-	case err == nil && r.Registered != nil:
-		r.Registered(ctx, a.User, l.Provider)
-	}
-	return err
-}
-
-// admits reports whether some rule could ever admit the identity under a login.
-func (r *Register) admits(id identity.Identity, login string) bool {
+// admits reports whether some rule could ever admit the identity under a login
+// and in our own groups.
+func (r *Register) admits(id identity.Identity, login string, groups []string) bool {
 	return r.Admit != nil && r.Admit(identity.Principal{
 		Login: login, Name: id.Name, Email: id.Email, EmailVerified: id.EmailVerified,
-		Groups: identity.Merge(id.Groups), Origin: id.Provider, AuthTime: id.AuthTime,
+		Groups: identity.Merge(id.Groups, groups), Origin: id.Provider, AuthTime: id.AuthTime,
 	})
 }
 

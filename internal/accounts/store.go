@@ -12,6 +12,7 @@ import (
 type Store interface {
 	Users
 	Links
+	Invitations
 }
 
 // Users keeps the records of people.
@@ -54,4 +55,28 @@ type Links interface {
 	UpdateLink(ctx context.Context, l Link) error
 	// Links returns the user's links, oldest first.
 	Links(ctx context.Context, userID string) ([]Link, error)
+}
+
+// Invitations keeps what was handed out. What is past its expiry does not count.
+type Invitations interface {
+	// CreateInvitation records an invitation; if it is a user's, those that the
+	// user had go. It returns ErrNone if there is no such user.
+	CreateInvitation(ctx context.Context, i Invitation) error
+	// Invitation returns the invitation of a hash, or ErrNoInvitation.
+	Invitation(ctx context.Context, hash [32]byte, now time.Time) (Invitation, error)
+	// Invitations returns all that count, oldest first.
+	Invitations(ctx context.Context, now time.Time) ([]Invitation, error)
+	// DeleteInvitation removes one by its id. It returns ErrNoInvitation.
+	DeleteInvitation(ctx context.Context, id string) error
+	// CreateInvited takes an invitation that is nobody's and does what
+	// CreateUser does for a user without a password, or neither. The first
+	// caller wins, the others get ErrNoInvitation.
+	CreateInvited(ctx context.Context, hash [32]byte, now time.Time, a Account, l Link) error
+	// VerifierVersion returns the version of the user's verifier, 0 if there is none.
+	VerifierVersion(ctx context.Context, userID string) (int64, error)
+	// SetVerifier takes an invitation of the user, records the verifier, whose
+	// version is one more than the last, and removes the user's sessions and
+	// other invitations; or none of that. The first caller wins, the others get
+	// ErrNoInvitation; ErrConflict is for another version.
+	SetVerifier(ctx context.Context, hash [32]byte, now time.Time, userID string, v Verifier) error
 }

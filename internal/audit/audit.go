@@ -21,6 +21,7 @@ const (
 	Refusal Kind = "refusal" // the policy said no
 	Admin   Kind = "admin"   // an administrator changed something
 
+	Link         Kind = "link"         // a one-time link was used, or tried
 	Registration Kind = "registration" // somebody became known, or waited for it in vain
 )
 
@@ -36,23 +37,24 @@ const (
 
 // Event is one line of the book. Empty fields are left out.
 type Event struct {
-	Kind     Kind
-	Outcome  Outcome
-	Action   string     // of an Admin event: "user add", "session revoke"
-	Groups   []string   // of an Admin event: the user's own groups from now on
-	Status   string     // of a Registration event: what the user is now
-	Reason   string     // why, in one word of the room that refused
-	UserID   string     // whom it is about
-	Login    string     // the name that was used or is recorded
-	Origin   string     // the door
-	Session  string     // sid
-	Decision string     // decision_id of a refusal
-	App      string     // the app's name
-	Rule     string     // the rule that decided
-	Method   string     // of a Refusal
-	Host     string     // canonical
-	Path     string     // canonical, without the query
-	Client   netip.Addr // where the request came from
+	Kind       Kind
+	Outcome    Outcome
+	Action     string     // of an Admin event: "user add", "session revoke"; of a Link: what it is for
+	Groups     []string   // of an Admin event: the user's own groups from now on
+	Status     string     // of a Registration event: what the user is now
+	Reason     string     // why, in one word of the room that refused
+	UserID     string     // whom it is about
+	Login      string     // the name that was used or is recorded
+	Origin     string     // the door
+	Session    string     // sid
+	Invitation string     // id of an invitation, which opens nothing
+	Decision   string     // decision_id of a refusal
+	App        string     // the app's name
+	Rule       string     // the rule that decided
+	Method     string     // of a Refusal
+	Host       string     // canonical
+	Path       string     // canonical, without the query
+	Client     netip.Addr // where the request came from
 }
 
 // Log writes the book.
@@ -77,6 +79,7 @@ func (l *Log) Record(ctx context.Context, e Event) error {
 		{"login", e.Login},
 		{"origin", e.Origin},
 		{"sid", e.Session},
+		{"invitation", e.Invitation},
 		{"decision_id", e.Decision},
 		{"app", e.App},
 		{"rule", e.Rule},

@@ -74,8 +74,11 @@ type Local struct {
 // Registration says how people become known.
 type Registration string
 
-// Closed registration: admins add people.
-const Closed Registration = "closed"
+// The kinds of registration of the password door.
+const (
+	Closed Registration = "closed" // admins add people, with a password
+	Invite Registration = "invite" // or with a link to choose one
+)
 
 // Admins says who administers the gateway.
 type Admins struct {

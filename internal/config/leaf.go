@@ -31,7 +31,7 @@ var leaves = map[reflect.Type]leaf{
 	reflect.TypeFor[Address]():       {word: "host:port", parse: parseAddress, print: plain, pattern: `^.*:[0-9]{1,5}$`},
 	reflect.TypeFor[slog.Level]():    {word: "word", parse: parseLevel, print: printLevel, words: levels},
 	reflect.TypeFor[Format]():        {word: "word", parse: parseFormat, print: plain, words: []string{string(JSON), string(Text)}},
-	reflect.TypeFor[Registration]():  {word: "word", parse: parseRegistration, print: plain, words: []string{string(Closed)}},
+	reflect.TypeFor[Registration]():  {word: "word", parse: parseRegistration, print: plain, words: []string{string(Closed), string(Invite)}},
 }
 
 // plain prints strings of any name.
@@ -104,10 +104,10 @@ func parseFormat(s string) (any, error) {
 
 func parseRegistration(s string) (any, error) {
 	switch s {
-	case string(Closed):
-		return Closed, nil
-	case "open", "approval", "invite":
-		return nil, errors.New("not supported by this version; closed is")
+	case string(Closed), string(Invite):
+		return Registration(s), nil
+	case "open", "approval":
+		return nil, errors.New("not supported by this version; closed and invite are")
 	}
-	return nil, errors.New("must be closed")
+	return nil, errors.New("must be closed or invite")
 }

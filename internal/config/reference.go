@@ -79,7 +79,7 @@ var reference = map[string]about{
 		standard: []string{"openid", "profile", "email"},
 	},
 	"providers.*.registration": {
-		meaning:  "Who becomes known through this provider: open, whoever some rule could admit; approval, likewise, once an admin has approved; closed, nobody new.",
+		meaning:  "Who becomes known through this provider: open, whoever some rule could admit; approval, likewise, once an admin has approved; invite, who has an invitation; closed, nobody new.",
 		standard: "open",
 	},
 	"providers.*.login_claim":     {meaning: "Claim that holds the person's login. Without it, and where two people share one, the login is id:subject.", example: "preferred_username"},
@@ -95,7 +95,7 @@ var reference = map[string]about{
 	"local":         {meaning: "The password door."},
 	"local.enabled": {meaning: "Whether people can sign in with a password.", standard: true},
 	"local.registration": {
-		meaning:  "Who becomes known through the password door: closed, whom an admin has added.",
+		meaning:  "Who becomes known through the password door: closed, whom an admin has added; invite, likewise, and the person can choose the password by a one-time link.",
 		standard: "closed",
 	},
 	"sessions":          {meaning: "How long a sign-in lasts."},

@@ -30,6 +30,10 @@ import (
 //	POST   /users/{login}/enable
 //	POST   /users/{login}/approve      let in who waits, or whose address is not confirmed
 //	POST   /users/{login}/groups       add, remove, set
+//	POST   /users/{login}/reset        a link to choose another password
+//	GET    /invitations                list
+//	POST   /invitations                a link to become a user by a provider
+//	DELETE /invitations/{id}           withdraw
 //	GET    /sessions?user=             list
 //	DELETE /sessions?user=             end a person's sessions
 //	DELETE /sessions/{sid}             end one session and its children
@@ -45,6 +49,10 @@ func (s *Server) AdminHandler() http.Handler {
 	e.POST("/users/:login/enable", s.handle(s.adminStatus("user enable", identity.Active)))
 	e.POST("/users/:login/approve", s.handle(s.adminApprove))
 	e.POST("/users/:login/groups", s.handle(s.adminGroups))
+	e.POST("/users/:login/reset", s.handle(s.adminReset))
+	e.GET("/invitations", s.handle(s.adminInvitations))
+	e.POST("/invitations", s.handle(s.adminInvite))
+	e.DELETE("/invitations/:id", s.handle(s.adminWithdraw))
 	e.GET("/sessions", s.handle(s.adminSessions))
 	e.DELETE("/sessions", s.handle(s.adminRevokeUser))
 	e.DELETE("/sessions/:sid", s.handle(s.adminRevoke))
@@ -73,7 +81,7 @@ type AdminLink struct {
 }
 
 // AdminNew is a user to add: the verifier is derived by the command line, the
-// password goes nowhere.
+// password goes nowhere. Or the person chooses the password, by a link.
 type AdminNew struct {
 	Login      string   `json:"login"`
 	Name       string   `json:"name"`
@@ -83,6 +91,8 @@ type AdminNew struct {
 	Iterations int      `json:"iterations"`
 	StoredKey  []byte   `json:"stored_key"`
 	ServerKey  []byte   `json:"server_key"`
+	Invite     bool     `json:"invite"`  // there is no verifier: the answer is a link
+	Seconds    int      `json:"seconds"` // how long it counts
 }
 
 // AdminGroups is a change of a user's groups. Set replaces all.
@@ -166,6 +176,9 @@ func (s *Server) adminAdd(c *gin.Context) error {
 	} else if err != nil {
 		return err
 	}
+	if n.Invite {
+		return s.adminAddInvited(c, n)
+	}
 	v := localauth.Verifier{Salt: n.Salt, Iterations: n.Iterations, StoredKey: n.StoredKey, ServerKey: n.ServerKey}
 	if err := v.Validate(localauth.DefaultIterations); err != nil {
 		return explain(errBad, err.Error())
@@ -186,6 +199,24 @@ func (s *Server) adminAdd(c *gin.Context) error {
 	s.auditAdmin(c.Request.Context(), "user add", u)
 	writeJSON(c.Writer, http.StatusCreated, "application/json", adminUser(u))
 	return nil
+}
+
+// adminAddInvited adds a user who has no password until they choose one.
+func (s *Server) adminAddInvited(c *gin.Context, n AdminNew) error {
+	switch {
+	case s.Local == nil:
+		return errNoPasswords
+	case s.Register.Origins[identity.Local].Registration != accounts.Invited:
+		return explain(errBad, "Nobody is invited to choose a password here: set local.registration to invite, or give a password.")
+	case lifetime(n.Seconds) < time.Minute || len(n.Salt)+len(n.StoredKey)+len(n.ServerKey)+n.Iterations > 0:
+		return errBad
+	}
+	u, err := s.Register.Add(c.Request.Context(), accounts.New{ID: accounts.NewID(), Login: n.Login, Name: n.Name, Email: n.Email, Groups: n.Groups, Chooses: true})
+	if err != nil {
+		return adminExplained(err)
+	}
+	s.auditAdmin(c.Request.Context(), "user add", u)
+	return s.letChoose(c, u, n.Seconds, "user invite")
 }
 
 // adminStatus changes a status; who may not sign in any more loses every session.
@@ -365,6 +396,8 @@ func adminExplained(err error) error {
 		return explain(errNoPage, "There is no such user. gateway user list shows them.")
 	case errors.Is(err, accounts.ErrLoginTaken):
 		return explain(errBad, "The login is taken, or was once: logins are never reissued.")
+	case errors.Is(err, accounts.ErrNoInvitation):
+		return explain(errNoPage, "There is no such invitation, or it was used already. gateway user invite list shows them.")
 	case errors.Is(err, accounts.ErrInvalid):
 		return explain(errBad, err.Error())
 	}

@@ -16,6 +16,10 @@
 //	GET  /.gateway/sign-out             asks, then posts to logout
 //	GET  /.gateway/start/{origin}?rd=   begins the authorization code flow
 //	GET  /.gateway/callback/{origin}    finishes it
+//	GET  /.gateway/enrol?code=          opens an invitation, and uses nothing up
+//	POST /.gateway/enrol                goes on to the provider, or sets the first password
+//	GET  /.gateway/reset?code=          opens a link to choose another password
+//	POST /.gateway/reset                sets it, and ends the person's sessions
 //	GET  /.gateway/wait                 whether somebody who waits has been approved
 //	GET  /.gateway/authorize?req=       an app host asks for its hand-off
 //	GET  /.gateway/assets/{name}        hashed, cacheable

@@ -79,7 +79,7 @@ func (s *Server) callback(c *gin.Context) error {
 // arrive signs in whom the provider speaks for, or asks first where that would
 // change who is signed in.
 func (s *Server) arrive(c *gin.Context, before visitor, a providers.Assertion, there returnto.Address) error {
-	user, err := s.resolve(c, a.Identity)
+	user, err := s.welcome(c, a.Identity)
 	switch {
 	case errors.Is(err, accounts.ErrWaiting):
 		return s.askToWait(c, user, a.Identity.Provider, there)
@@ -177,19 +177,10 @@ func (s *Server) switchUser(c *gin.Context) error {
 }
 
 func (s *Server) ticket(r *http.Request) (ticket, string, error) {
-	const limit = 16 << 10
-	if r.Header.Get("Content-Type") != "application/x-www-form-urlencoded" {
-		return ticket{}, "", errMediaType
+	sealed, err := formTicket(r)
+	if err != nil {
+		return ticket{}, "", err
 	}
-	body, err := io.ReadAll(io.LimitReader(r.Body, limit))
-	if err != nil || len(body) == limit {
-		return ticket{}, "", errBad
-	}
-	form, err := url.ParseQuery(string(body))
-	if err != nil || len(form) != 1 || len(form["ticket"]) != 1 {
-		return ticket{}, "", errBad
-	}
-	sealed := form.Get("ticket")
 	raw, err := s.Seals.Switch.Open(sealed)
 	if err != nil {
 		return ticket{}, "", errFlow
@@ -199,6 +190,25 @@ func (s *Server) ticket(r *http.Request) (ticket, string, error) {
 		return ticket{}, "", fmt.Errorf("ticket: %w", err)
 	}
 	return t, sealed, nil
+}
+
+const formType = "application/x-www-form-urlencoded"
+
+// formTicket reads a form that holds a ticket and nothing else.
+func formTicket(r *http.Request) (string, error) {
+	const limit = 16 << 10
+	if r.Header.Get("Content-Type") != formType {
+		return "", errMediaType
+	}
+	body, err := io.ReadAll(io.LimitReader(r.Body, limit))
+	if err != nil || len(body) == limit {
+		return "", errBad
+	}
+	form, err := url.ParseQuery(string(body))
+	if err != nil || len(form) != 1 || len(form["ticket"]) != 1 {
+		return "", errBad
+	}
+	return form.Get("ticket"), nil
 }
 
 // signInPath is where a person begins again.

@@ -199,6 +199,11 @@ func (s *Server) enterForeign(c *gin.Context, req loginRequest, want localauth.W
 // it says whose, and the person gets no session.
 func (s *Server) resolve(c *gin.Context, who identity.Identity) (identity.User, error) {
 	user, err := s.Register.Resolve(c.Request.Context(), who)
+	return s.resolved(c, who, user, err)
+}
+
+// resolved writes down what the register said if it was no.
+func (s *Server) resolved(c *gin.Context, who identity.Identity, user identity.User, err error) (identity.User, error) {
 	switch {
 	case errors.Is(err, accounts.ErrWaiting):
 		s.record(c.Request.Context(), audit.Event{
@@ -306,10 +311,7 @@ func (s *Server) loginOk(c *gin.Context, session sessions.Session) loginOk {
 }
 
 func (s *Server) auditFailedSignIn(c *gin.Context, origin, login string, cause error) {
-	outcome, reason := audit.Refused, describe(http.Header{}, cause).Error
-	if reason == cannotTell.code {
-		outcome = audit.Failed
-	}
+	outcome, reason := outcomeOf(cause)
 	if refusal, ok := errors.AsType[*localauth.Refusal](cause); ok {
 		reason = string(refusal.Reason)
 	}
@@ -319,6 +321,16 @@ func (s *Server) auditFailedSignIn(c *gin.Context, origin, login string, cause e
 	s.record(c.Request.Context(), audit.Event{
 		Kind: audit.SignIn, Outcome: outcome, Reason: reason, Origin: origin, Login: s.known(c, login, cause), Client: s.client(c.Request),
 	})
+}
+
+// outcomeOf is how the book tells an error: whether it is a no, and the word
+// that strangers are told.
+func outcomeOf(cause error) (audit.Outcome, string) {
+	word := describe(http.Header{}, cause).Error
+	if word == cannotTell.code {
+		return audit.Failed, word
+	}
+	return audit.Refused, word
 }
 
 // known returns a login that failed if somebody has it, else "": any other may

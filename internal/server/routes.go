@@ -9,6 +9,7 @@ import (
 
 	"github.com/gin-gonic/gin"
 
+	"gateway/internal/accounts"
 	"gateway/internal/canonical"
 	"gateway/internal/returnto"
 	"gateway/internal/server/pages"
@@ -32,6 +33,10 @@ func (s *Server) portalRoutes() http.Handler {
 	g.GET("/sign-out", s.handle(s.signOutPage(s.atPortal)))
 	g.GET("/start/:origin", s.handle(s.start))
 	g.GET("/callback/:origin", s.handle(s.callback))
+	g.GET("/enrol", s.handle(s.enrolPage))
+	g.POST("/enrol", s.handle(s.enrol))
+	g.GET("/reset", s.handle(s.choosePage(accounts.Reset)))
+	g.POST("/reset", s.handle(s.choose(accounts.Reset)))
 	g.GET("/wait", s.handle(s.waitPage))
 	g.GET("/authorize", s.handle(s.authorize))
 	g.GET("/assets/:name", s.handle(s.asset))

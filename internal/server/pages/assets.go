@@ -46,7 +46,7 @@ func assetPath(file string) (string, error) {
 
 // inOrder lists the assets so that each comes after those it refers to as
 // "./name".
-var inOrder = [...]string{"mark.svg", "gateway.css", "times.mjs", "scram.mjs", "conversation.mjs", "sign-in.mjs", "waiting.mjs"}
+var inOrder = [...]string{"mark.svg", "gateway.css", "times.mjs", "scram.mjs", "conversation.mjs", "form.mjs", "sign-in.mjs", "choose.mjs", "waiting.mjs"}
 
 type shelf struct{ byName, byFile map[string]asset }
 

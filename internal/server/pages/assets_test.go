@@ -65,7 +65,7 @@ func TestAssetTypes(t *testing.T) {
 		}
 	}
 	slices.Sort(files)
-	if want := []string{"conversation.mjs", "gateway.css", "mark.svg", "scram.mjs", "sign-in.mjs", "times.mjs"}; !slices.Equal(files, want) {
+	if want := []string{"conversation.mjs", "form.mjs", "gateway.css", "mark.svg", "scram.mjs", "sign-in.mjs", "times.mjs"}; !slices.Equal(files, want) {
 		t.Errorf("assets = %v, want %v", files, want)
 	}
 }

@@ -33,6 +33,12 @@ var samples = []struct {
 	{"signed-out-provider", pages.SignedOut{EndSession: "https://id.corp.example/logout?client_id=gateway&state=x"}},
 	{"switch", pages.Switch{Current: "alice", Next: "corp:bob", Ticket: "c2VhbGVk-_"}},
 	{"continue", pages.Continue{Target: "/.gateway/sign-in?rd=%2Fa&x=1"}},
+	{"continue-provider", pages.Continue{Target: "/.gateway/start/corp?rd=%2F", Provider: "Corp"}},
+	{"invited", pages.Invited{Provider: "Corp", Portal: "https://auth.example.com", Ticket: "KX3PZ7Q2M5T4WJ6A"}},
+	{"invited-email", pages.Invited{Provider: "Corp", Email: "dora@corp.example", Portal: "https://auth.example.com", Ticket: "KX3PZ7Q2M5T4WJ6A"}},
+	{"choose", pages.Choose{Login: "alice", Portal: "https://auth.example.com", Code: "KX3PZ7Q2M5T4WJ6A", Least: 15, Iterations: 600_000}},
+	{"choose-reset", pages.Choose{Login: "alice", Reset: true, Portal: "https://auth.example.com", Code: "KX3PZ7Q2M5T4WJ6A", Least: 15, Iterations: 600_000}},
+	{"choose-other", pages.Choose{Login: "alice", Other: "bob", Portal: "https://auth.example.com"}},
 	{"waiting", pages.Waiting{Login: "corp:248289761001", Name: "Dora Doe"}},
 	{"refusal", pages.Refusal{
 		Login: "alice", Host: "grafana.example.com", Path: "/admin/users", DecisionID: "KX3PZ7Q2M5T4WJ6A",

@@ -30,7 +30,7 @@ func TestHostileValuesStayText(t *testing.T) {
 		for _, value := range hostile {
 			page := render(t, filled(s.value, value))
 			sound(t, s.name, page)
-			if plain := html.UnescapeString(page); strings.Contains(plain, "49") || strings.Contains(page, "<script>") {
+			if plain := hash.ReplaceAllString(html.UnescapeString(page), ""); strings.Contains(plain, "49") || strings.Contains(page, "<script>") {
 				t.Errorf("%s with %q came alive: %s", s.name, value, page)
 			}
 		}
@@ -99,7 +99,7 @@ var (
 	void       = strings.Fields("meta link img br wbr input")
 	attributes = strings.Fields("lang charset name content rel type href src http-equiv class id alt width height title role method action value for " +
 		"autocomplete autocapitalize autocorrect spellcheck maxlength required disabled hidden datetime aria-label aria-hidden aria-describedby aria-controls aria-disabled " +
-		"data-alone data-say data-show data-hide data-show-label data-hide-label")
+		"readonly data-path data-code data-least data-iterations data-alone data-say data-show data-hide data-show-label data-hide-label")
 	ours = regexp.MustCompile(`^/(\.gateway/[A-Za-z0-9./_?=&;%-]*)?$|^https://(id\.corp|auth|grafana|eclair)\.[a-z.]*example[a-z.]*(:8443)?(/[a-z?_=&]*)?$|^/handbook\?a=1$`)
 )
 
@@ -136,7 +136,8 @@ func sound(t *testing.T, name, page string) {
 				}
 				ids[id] = true
 			}
-			labels = append(labels, attr(token, "for"), attr(token, "aria-controls"), attr(token, "aria-describedby"))
+			labels = append(labels, attr(token, "for"), attr(token, "aria-controls"))
+			labels = append(labels, strings.Fields(attr(token, "aria-describedby"))...)
 		case xml.EndElement:
 			open = open[:len(open)-1]
 		case xml.CharData:

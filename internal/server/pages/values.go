@@ -57,7 +57,29 @@ type Switch struct {
 // apply form-action to every redirect that follows a form, but not to this
 // page's own step.
 type Continue struct {
-	Target string // path and query on this host; anything else becomes "/"
+	Target   string // path and query on this host; anything else becomes "/"
+	Provider string // where the way leads, shown; empty: the person is signed in
+}
+
+// Invited is what the link of an invitation opens. Its form posts the ticket to
+// /.gateway/enrol.
+type Invited struct {
+	Provider string // the name of the provider to come by
+	Email    string // the address that the provider has to vouch for; empty: any
+	Portal   string // URL of the portal
+	Ticket   string // the secret of the link
+}
+
+// Choose lets a person choose a password, the first one or another. Its script
+// posts the verifier to /.gateway/enrol or /.gateway/reset, and signs in.
+type Choose struct {
+	Login      string
+	Reset      bool   // another password, not the first
+	Other      string // login of somebody else who is signed in here: there is no form then
+	Portal     string // URL of the portal
+	Code       string // the secret of the link
+	Least      int    // characters of a password
+	Iterations int    // PBKDF2 rounds
 }
 
 // Waiting is shown to somebody whom an admin has yet to approve. It moves on

@@ -122,6 +122,23 @@ var acts = []struct {
 		}
 		return err
 	}},
+	{"chosen", always, func(ctx context.Context, s storetest.Store, key string) error {
+		i := accounts.Invitation{ID: key, Hash: hashOf("link " + key), Purpose: accounts.Reset, Origin: identity.Local, UserID: key, Created: start, Expires: start.Add(time.Hour)}
+		if err := s.CreateInvitation(ctx, i); err != nil {
+			return err
+		}
+		return s.SetVerifier(ctx, i.Hash, start, key, accounts.Verifier{Salt: []byte("other"), Iterations: 600_000, StoredKey: []byte("stored"), ServerKey: []byte("server"), Version: 2})
+	}, func(ctx context.Context, s storetest.Store, key string, n int) error {
+		_, left := s.Invitation(ctx, hashOf("link "+key), start)
+		u, err := s.LocalUser(ctx, "login-"+key)
+		if fifth(n) && errors.Is(err, localauth.ErrNoUser) {
+			return want(left, accounts.ErrNoInvitation)
+		}
+		if err == nil && (u.Version != 2 || string(u.Salt) != "other") {
+			err = fmt.Errorf("version %d, salt %q", u.Version, u.Salt)
+		}
+		return errors.Join(err, want(left, accounts.ErrNoInvitation))
+	}},
 	{"session", always, func(ctx context.Context, s storetest.Store, key string) error {
 		if err := s.CreateSession(ctx, session(key, "", key)); err != nil {
 			return err

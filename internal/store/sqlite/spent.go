@@ -28,8 +28,8 @@ const (
 	sweepBatch = 2000      // rows; others write in between
 )
 
-// Sweep removes spent hashes and hand-off codes that are long past, and
-// returns how many.
+// Sweep removes spent hashes, hand-off codes and invitations that are long
+// past, and returns how many.
 func (s *Store) Sweep(ctx context.Context, now time.Time) (int, error) {
 	before := micros(now.Add(-keepSpent))
 	spent, err := s.sweep(ctx, `DELETE FROM spent WHERE hash IN (SELECT hash FROM spent WHERE expires < ? LIMIT ?)`, before)
@@ -40,7 +40,11 @@ func (s *Store) Sweep(ctx context.Context, now time.Time) (int, error) {
 	if err != nil {
 		return spent + codes, fmt.Errorf("sqlite: sweep codes: %w", err)
 	}
-	return spent + codes, nil
+	links, err := s.sweep(ctx, `DELETE FROM invitations WHERE hash IN (SELECT hash FROM invitations WHERE expires < ? LIMIT ?)`, before)
+	if err != nil {
+		return spent + codes + links, fmt.Errorf("sqlite: sweep invitations: %w", err)
+	}
+	return spent + codes + links, nil
 }
 
 // sweep runs a deletion until it finds no more.

@@ -1,7 +1,7 @@
 // The conversation with the gateway: connect, prove, login. It knows no page;
 // what goes wrong is thrown as a Refusal with the code of the message to show.
 
-import { ScramError, clientFirst, mapPassword, newNonce, prove, verify } from "./scram.mjs";
+import { ScramError, clientFirst, mapPassword, newNonce, prove, verifier, verify } from "./scram.mjs";
 
 const patience = 30_000; // milliseconds to wait for an answer
 
@@ -26,6 +26,22 @@ export async function signIn(user, password, send = fetch) {
       if (error.code !== "ChallengeNotFoundOrExpired") throw error;
       return attempt(user, mapped, send);
     });
+  } catch (error) {
+    throw asRefusal(error);
+  }
+}
+
+const fewest = 5; // different characters of a password
+
+// choose sets a password by the secret of a one-time link: what is sent can
+// verify the password, and the password itself goes nowhere.
+export async function choose(path, code, password, { least, iterations }, send = fetch) {
+  try {
+    const mapped = mapPassword(password);
+    const characters = [...mapped];
+    if (characters.length < least) throw new Refusal("TooShort");
+    if (new Set(characters).size < fewest) throw new Refusal("TooSimple");
+    await post(send, path, { code, ...(await verifier(mapped, iterations)) });
   } catch (error) {
     throw asRefusal(error);
   }

@@ -87,6 +87,18 @@ export async function prove(password, first, serverFirst, limits = bounds) {
   return { message: `${withoutProof},p=${toBase64(proof)}`, expected };
 }
 
+// verifier returns what a password can be verified with, under a fresh salt, as
+// it is sent: bytes in base64.
+export async function verifier(password, iterations, salt = crypto.getRandomValues(new Uint8Array(saltSizes.least))) {
+  const salted = await derive(mapPassword(password), salt, iterations);
+  const clientKey = await hmac(salted, "Client Key");
+  const serverKey = await hmac(salted, "Server Key");
+  const storedKey = new Uint8Array(await crypto.subtle.digest("SHA-256", clientKey));
+  const made = { salt: toBase64(salt), iterations, stored_key: toBase64(storedKey), server_key: toBase64(serverKey) };
+  for (const secret of [salted, clientKey, serverKey, storedKey]) secret.fill(0);
+  return made;
+}
+
 // verify throws unless the server-final message shows that the server knows
 // the verifier of this password.
 export function verify(serverFinal, expected) {

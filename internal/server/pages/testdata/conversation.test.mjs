@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { createHash, createHmac, pbkdf2Sync } from "node:crypto";
 import { test } from "node:test";
 
-import { Refusal, signIn } from "../assets/conversation.mjs";
+import { Refusal, choose, signIn } from "../assets/conversation.mjs";
 
 const salt = Buffer.from("W22ZaJ0SNY7soEsUEjb6gQ==", "base64");
 const rounds = 600_000;
@@ -134,4 +134,52 @@ test("the password is in nothing that is sent", async () => {
   for (const form of ["right", Buffer.from("right").toString("base64"), Buffer.from("right").toString("hex")]) {
     assert.ok(!sent.join().includes(form), form);
   }
+});
+
+// deaf keeps what is sent and answers by one status.
+function deaf(status = 200) {
+  const sent = [];
+  const send = async (path, { body }) => {
+    sent.push([path, JSON.parse(body), body]);
+    return new Response(JSON.stringify(status === 200 ? { login: "alice" } : { error: "BadRequest" }), { status });
+  };
+  return { send, sent };
+}
+
+const limits = { least: 15, iterations: rounds };
+
+test("a password is chosen: what is sent verifies it and does not hold it", async () => {
+  const { send, sent } = deaf();
+  const password = "four w\u00f6rds \u00a0and more";
+  await choose("/.gateway/enrol", "CODE", password, limits, send);
+  await choose("/.gateway/enrol", "CODE", password, limits, send);
+  const [[path, first, body], [, second]] = sent;
+  assert.equal(path, "/.gateway/enrol");
+  assert.deepEqual(Object.keys(first).sort(), ["code", "iterations", "salt", "server_key", "stored_key"]);
+  assert.equal(first.iterations, rounds);
+  assert.notEqual(first.salt, second.salt);
+  assert.equal(Buffer.from(first.salt, "base64").length, 16);
+  const key = pbkdf2Sync("four w\u00f6rds  and more", Buffer.from(first.salt, "base64"), rounds, 32, "sha256");
+  assert.equal(first.stored_key, createHash("sha256").update(hmac(key, "Client Key")).digest("base64"));
+  assert.equal(first.server_key, hmac(key, "Server Key").toString("base64"));
+  assert.ok(!/four|more/.test(body));
+});
+
+for (const [name, password, code] of [
+  ["too short", "fourteen chars", "TooShort"],
+  ["too short, counted in characters", "\u{1f511}".repeat(14), "TooShort"],
+  ["one character", "a".repeat(40), "TooSimple"],
+  ["four characters", "abcd".repeat(10), "TooSimple"],
+  ["what no password can have", "a tab\tand more words", "Password"],
+]) {
+  test(`a password that is refused: ${name}`, async () => {
+    const { send, sent } = deaf();
+    await assert.rejects(choose("/.gateway/enrol", "CODE", password, limits, send), { code });
+    assert.deepEqual(sent, []);
+  });
+}
+
+test("a link that does not count", async () => {
+  const { send } = deaf(404);
+  await assert.rejects(choose("/.gateway/reset", "CODE", "four words and more", limits, send), { code: "BadRequest" });
 });
