@@ -105,10 +105,13 @@ func (s *Stream) Write(b []byte) (int, error) {
 }
 
 // WriteHeader implements http.ResponseWriter. Clients of HTTP/1.0 know no
-// interim answers (RFC 9110, section 15.2).
+// interim answers (RFC 9110, section 15.2), and none sets a cookie.
 func (s *Stream) WriteHeader(status int) {
 	if s.http10 && status < http.StatusOK {
 		return
+	}
+	if status < http.StatusOK {
+		delete(s.client.Header(), "Set-Cookie")
 	}
 	s.client.WriteHeader(status)
 }

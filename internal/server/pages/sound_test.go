@@ -207,3 +207,35 @@ func attr(e xml.StartElement, key string) string {
 func inside(open []xml.StartElement, element, key, value string) bool {
 	return slices.ContainsFunc(open, func(e xml.StartElement) bool { return e.Name.Local == element && attr(e, key) == value })
 }
+
+// No form sends a password: without a name and a method to be sent by, it stays
+// in the page whatever the script does.
+func TestNoFormSendsAPassword(t *testing.T) {
+	fields := 0
+	for _, s := range samples {
+		var page strings.Builder
+		if err := pages.Render(&page, s.value); err != nil {
+			t.Fatal(err)
+		}
+		for form := range strings.SplitSeq(page.String(), "<form") {
+			form, _, _ = strings.Cut(form, "</form>")
+			if !strings.Contains(form, `type="password"`) {
+				continue
+			}
+			fields++
+			tag, rest, _ := strings.Cut(form, ">")
+			if !strings.Contains(tag, `method="dialog"`) || strings.Contains(tag, "action=") {
+				t.Errorf("%s: a password in <form%s>", s.name, tag)
+			}
+			for input := range strings.SplitSeq(rest, "<input") {
+				input, _, _ = strings.Cut(input, ">")
+				if strings.Contains(input, " name=") || strings.Contains(input, "formaction") || strings.Contains(input, " form=") {
+					t.Errorf("%s: a field that would be sent: <input%s>", s.name, input)
+				}
+			}
+		}
+	}
+	if fields == 0 {
+		t.Error("no page asks for a password")
+	}
+}
