@@ -37,7 +37,7 @@ func release(b *testing.B) (gateway, bare string) {
 	folder := b.TempDir()
 	gateway, bare = filepath.Join(folder, "gateway"), filepath.Join(folder, "bare")
 	for _, build := range []struct{ out, in, pkg string }{{gateway, "..", "./cmd/gateway"}, {bare, ".", "./bare"}} {
-		cmd := exec.CommandContext(b.Context(), "go", "build", "-trimpath", "-ldflags", "-s -w", "-o", build.out, build.pkg)
+		cmd := exec.CommandContext(b.Context(), "go", "build", "-tags", "nomsgpack", "-trimpath", "-ldflags", "-s -w", "-o", build.out, build.pkg)
 		cmd.Dir = build.in
 		cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 		if out, err := cmd.CombinedOutput(); err != nil {

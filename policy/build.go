@@ -2,9 +2,12 @@ package policy
 
 import (
 	"fmt"
+	"maps"
 	"net/netip"
 	"regexp"
+	"slices"
 	"strings"
+	"time"
 
 	"gateway/internal/canonical"
 )
@@ -13,11 +16,48 @@ import (
 type builder struct {
 	policy     *Policy
 	names      map[string]bool // of apps
+	subjectsOf map[string]*subjects
+	ruleSets   map[string][]ready
+	zones      map[string]*time.Location
+	whens      map[string]*condition
+	asks       []ask
 	complaints []error
+}
+
+// ask is a when that waits to be compiled, and where it stands.
+type ask struct {
+	at   string
+	when *condition
+}
+
+// newBuilder compiles what apps share.
+func newBuilder(c Config) *builder {
+	b := &builder{
+		policy: &Policy{hosts: map[canonical.Host]*app{}, wildcards: map[canonical.Host]*app{}, people: newSubjects()},
+		names:  map[string]bool{}, subjectsOf: map[string]*subjects{}, ruleSets: map[string][]ready{},
+		zones: map[string]*time.Location{}, whens: map[string]*condition{},
+	}
+	for _, name := range slices.Sorted(maps.Keys(c.Subjects)) {
+		b.subjectSet(name, c.Subjects[name])
+	}
+	for _, name := range slices.Sorted(maps.Keys(c.RuleSets)) {
+		b.ruleSet(name, c.RuleSets[name])
+	}
+	return b
 }
 
 func (b *builder) complain(path, format string, args ...any) {
 	b.complaints = append(b.complaints, &Complaint{Path: path, Message: fmt.Sprintf(format, args...)})
+}
+
+// compile compiles the expressions, all at once since each takes its time.
+func (b *builder) compile() {
+	compileAll(slices.Collect(maps.Values(b.whens)))
+	for _, a := range b.asks {
+		if a.when.wrong != nil {
+			b.complain(a.at, "%v", a.when.wrong)
+		}
+	}
 }
 
 var word = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`)
@@ -34,15 +74,17 @@ func (b *builder) app(c App) {
 		return
 	}
 	b.names[c.Name] = true
-	a := &app{name: c.Name}
-	b.policy.apps = append(b.policy.apps, a)
+	a := &app{name: c.Name, fold: c.CaseInsensitive, origins: b.entries(at+".origins", c.Origins, origin)}
+	if b.policy.apps = append(b.policy.apps, a); len(a.origins) > 0 {
+		a.people = newSubjects()
+		b.policy.picky = append(b.policy.picky, a)
+	}
 	b.hosts(at, c, a)
 	switch {
 	case c.Allow != nil && c.Rules != nil:
 		b.complain(at+".allow", "stands beside rules: make it the last rule")
 	case c.Allow != nil:
-		r := rule{name: c.Name + "[0]", methods: allMethods, admits: b.subjects(at+".allow", *c.Allow)}
-		b.place(at, a, r, nil)
+		b.place(a, ready{rule: rule{name: c.Name + "[0]", methods: allMethods, admits: b.subjects(at+".allow", *c.Allow)}, patterns: [][]string{everyPath}})
 	case len(c.Rules) == 0:
 		b.complain(at, "neither allow nor rules: nobody could pass")
 	default:

@@ -14,12 +14,12 @@ import (
 
 // subjects compiles whom a rule admits.
 func (b *builder) subjects(at string, c Subjects) subjects {
-	lists := len(c.Users) + len(c.Groups) + len(c.EmailDomains) + len(c.Origins) + len(c.Networks)
+	lists := len(c.Users) + len(c.Groups) + len(c.EmailDomains) + len(c.Origins) + len(c.Networks) + len(c.Sets)
 	switch {
 	case c.Everyone && c.SignedIn, (c.Everyone || c.SignedIn) && lists > 0:
 		b.complain(at, "everyone and signed-in stand alone")
 	case !c.Everyone && !c.SignedIn && lists == 0:
-		b.complain(at, "admits nobody: say everyone, signed-in, or list users, groups, email_domains, origins or networks")
+		b.complain(at, "admits nobody: say everyone, signed-in, or list users, groups, email_domains, origins, networks or subjects")
 	}
 	s := subjects{everyone: c.Everyone, signedIn: c.SignedIn}
 	s.users = b.entries(at+".users", c.Users, login)
@@ -27,15 +27,36 @@ func (b *builder) subjects(at string, c Subjects) subjects {
 	s.domains = b.entries(at+".email_domains", c.EmailDomains, emailDomain)
 	s.origins = b.entries(at+".origins", c.Origins, origin)
 	s.networks = b.networks(at+".networks", c.Networks)
+	if c.Sets != nil {
+		b.notEmpty(at+".subjects", c.Sets, "nobody more")
+	}
+	for i, name := range c.Sets {
+		set := b.subjectsOf[name]
+		if set == nil {
+			b.complain(fmt.Sprintf("%s.subjects[%d]", at, i), "no such set under subjects")
+			continue
+		}
+		s.sets = append(s.sets, namedSet{name, set})
+	}
 	return s
+}
+
+// subjectSet compiles a set for allow to name.
+func (b *builder) subjectSet(name string, c Set) {
+	if !word.MatchString(name) {
+		b.complain("subjects", "%q is no name: letters, digits, '.', '_' and '-', at most 64", name)
+	}
+	s := b.subjects("subjects."+name, c.Subjects())
+	b.subjectsOf[name] = &s
 }
 
 // entries compiles a list of words by what one of them may be.
 func (b *builder) entries(at string, list []string, parse func(string) (string, error)) set {
-	s := make(set, len(list))
-	if list != nil {
-		b.notEmpty(at, list, "nobody more")
+	if list == nil {
+		return nil
 	}
+	b.notEmpty(at, list, "nobody more")
+	s := make(set, len(list))
 	for i, raw := range list {
 		entry, err := parse(raw)
 		if err != nil {

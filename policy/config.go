@@ -5,7 +5,15 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"time"
 )
+
+// Config is everything that a Policy is made of.
+type Config struct {
+	Subjects map[string]Set    // sets of people, for allow to name
+	RuleSets map[string][]Rule // lists of rules, for apps to use
+	Apps     []App
+}
 
 // App is the part of an app's configuration that the policy reads. Exactly one
 // of Host and Hosts and exactly one of Allow and Rules is given.
@@ -15,17 +23,33 @@ type App struct {
 	Hosts []string  `yaml:"hosts"` // the same, several
 	Allow *Subjects `yaml:"allow"` // one rule for all paths and methods
 	Rules []Rule    `yaml:"rules"` // the first whose methods and paths match decides
+
+	Origins         []string `yaml:"origins"`          // the doors that count here; none: all
+	CaseInsensitive bool     `yaml:"case_insensitive"` // whether paths are compared without regard to case
 }
 
 // Rule is one rule of an app: Methods and Paths say which requests it decides,
-// the rest how. Exactly one of Deny and Allow is given.
+// the rest how. Exactly one of Deny, Allow and Use is given; Use stands alone.
 type Rule struct {
-	Name     string    `yaml:"name"`     // how decisions name it; default app[index]
-	Methods  []string  `yaml:"methods"`  // none: all methods. GET covers HEAD
-	Paths    []string  `yaml:"paths"`    // none: all paths. /exact, /one/*, /any/depth/**
-	Deny     bool      `yaml:"deny"`     // refuses everybody
-	Allow    *Subjects `yaml:"allow"`    // who may pass
-	Networks []string  `yaml:"networks"` // from where alone they may: a condition beside Allow
+	Use      string        `yaml:"use"`      // a set of rules, which stand here one by one
+	Name     string        `yaml:"name"`     // how decisions name it; default app[index]
+	Methods  []string      `yaml:"methods"`  // none: all methods. GET covers HEAD
+	Paths    []string      `yaml:"paths"`    // none: all paths. /exact, /one/*, /any/depth/**
+	Deny     bool          `yaml:"deny"`     // refuses everybody
+	Allow    *Subjects     `yaml:"allow"`    // who may pass, if all conditions beside it hold:
+	Networks []string      `yaml:"networks"` // from where alone they may
+	Times    []Time        `yaml:"times"`    // when alone they may: within one of these
+	Factors  int           `yaml:"factors"`  // how many factors their session must have
+	MaxAge   time.Duration `yaml:"max_age"`  // how long ago they may have proved the newest
+	When     string        `yaml:"when"`     // what else must be true, in the Common Expression Language
+}
+
+// Time is a part of the week.
+type Time struct {
+	Days []string `yaml:"days"` // mon, tue, wed, thu, fri, sat, sun; none: every day
+	From string   `yaml:"from"` // 08:00; default 00:00
+	To   string   `yaml:"to"`   // 18:00, no more included; default 24:00. Not after From: the next day
+	Zone string   `yaml:"zone"` // of the IANA Time Zone Database: Europe/Berlin, UTC
 }
 
 // Subjects says whom a rule admits: everyone, anybody who is signed in, or
@@ -38,6 +62,22 @@ type Subjects struct {
 	EmailDomains []string `yaml:"email_domains"` // domains of verified e-mail addresses, exact
 	Origins      []string `yaml:"origins"`       // doors the session was opened through
 	Networks     []string `yaml:"networks"`      // CIDR or single addresses: admitted without sign-in
+	Sets         []string `yaml:"subjects"`      // whoever is in one of these sets
+}
+
+// Set is a set of people that several rules admit: whoever meets one entry of
+// any of the lists, which are those of Subjects.
+type Set struct {
+	Users        []string `yaml:"users"`
+	Groups       []string `yaml:"groups"`
+	EmailDomains []string `yaml:"email_domains"`
+	Origins      []string `yaml:"origins"`
+	Networks     []string `yaml:"networks"`
+}
+
+// Subjects is the set as one rule alone would have it.
+func (s Set) Subjects() Subjects {
+	return Subjects{Users: s.Users, Groups: s.Groups, EmailDomains: s.EmailDomains, Origins: s.Origins, Networks: s.Networks}
 }
 
 // UnmarshalYAML reads the scalar everyone or signed-in, or a mapping of lists
@@ -79,7 +119,7 @@ func (s *Subjects) UnmarshalYAML(decode func(any) error) error {
 	return nil
 }
 
-var errSubjects = errors.New("allow is everyone, signed-in, or a mapping of users, groups, email_domains, origins, networks")
+var errSubjects = errors.New("allow is everyone, signed-in, or a mapping of users, groups, email_domains, origins, networks, subjects")
 
 // list returns the list of a key, nil if there is no such key.
 func (s *Subjects) list(key string) *[]string {
@@ -94,6 +134,8 @@ func (s *Subjects) list(key string) *[]string {
 		return &s.Origins
 	case "networks":
 		return &s.Networks
+	case "subjects":
+		return &s.Sets
 	}
 	return nil
 }

@@ -100,9 +100,9 @@ func TestComplaints(t *testing.T) {
 		{"groups", allow(policy.Subjects{Groups: []string{"ops", "", "a,b", "corp:engineering"}}), "apps.a.allow.groups[1]: not a group\napps.a.allow.groups[2]: not a group"},
 		{"domains", allow(policy.Subjects{EmailDomains: []string{"ex.test", "@ex.test", "*.ex.test", "ex.test.", "ex.test:25", "192.0.2.1", "[::1]", "", "bücher.test"}}), "apps.a.allow.email_domains[1]: not a usable host\napps.a.allow.email_domains[2]: not a usable host\napps.a.allow.email_domains[3]: not a domain\napps.a.allow.email_domains[4]: not a domain\napps.a.allow.email_domains[5]: not a domain\napps.a.allow.email_domains[6]: not a domain\napps.a.allow.email_domains[7]: not a usable host\napps.a.allow.email_domains[8]: not a usable host"},
 		{"origins", allow(policy.Subjects{Origins: []string{"corp", "local", "Corp", "", "a/b", "1a"}}), "apps.a.allow.origins[2]: not the id\napps.a.allow.origins[3]: not the id\napps.a.allow.origins[4]: not the id\napps.a.allow.origins[5]: not the id"},
-		{"every complaint in one go", []policy.App{{Name: "a", Host: "a_b", Rules: []policy.Rule{{Methods: []string{"get"}, Paths: []string{"x"}}}}, {Name: "b"}}, "apps.a.host: \napps.a.rules[0].methods[0]: \napps.a.rules[0]: \napps.a.rules[0].paths[0]: \napps.b.host: \napps.b: "},
+		{"every complaint in one go", []policy.App{{Name: "a", Host: "a_b", Rules: []policy.Rule{{Methods: []string{"get"}, Paths: []string{"x"}}}}, {Name: "b"}}, "apps.a.host: \napps.a.rules[0].methods[0]: \napps.a.rules[0].paths[0]: \napps.a.rules[0]: \napps.b.host: \napps.b: "},
 	} {
-		p, err := policy.New(row.apps)
+		p, err := policy.New(policy.Config{Apps: row.apps})
 		got := complaints(t, err)
 		want := strings.Split(row.want, "\n")
 		if row.want == "" {
@@ -152,7 +152,7 @@ func TestShadowedRules(t *testing.T) {
 		{"** is more than *", rules{deny("GET", "/a/*/z"), deny("GET", "/a/**/z")}, ""},
 		{"deeper is left", rules{deny("GET", "/**/z"), deny("GET", "/a/**")}, ""},
 	} {
-		_, err := policy.New([]policy.App{{Name: "app", Host: "ex.test", Rules: row.rules}})
+		_, err := policy.New(policy.Config{Apps: []policy.App{{Name: "app", Host: "ex.test", Rules: row.rules}}})
 		got := strings.Join(complaints(t, err), "\n")
 		if row.want == "" && err != nil || !strings.HasPrefix(strings.TrimPrefix(got, "apps."), row.want) {
 			t.Errorf("%s: New complains %q, want %q", row.story, got, row.want)

@@ -2,6 +2,7 @@ package policy
 
 import (
 	"net/netip"
+	"time"
 
 	"gateway/internal/canonical"
 	"gateway/internal/identity"
@@ -12,16 +13,19 @@ type Effect int
 
 // The effects of a decision.
 const (
-	Deny  Effect = iota // the request is refused, whoever signs in
-	Login               // nobody is signed in, and signing in could help
-	Allow               // the request passes
+	Deny   Effect = iota // the request is refused, whoever signs in
+	Login                // nobody is signed in, and signing in could help
+	StepUp               // the person has to prove more, or once more, and can
+	Allow                // the request passes
 )
 
-// String returns the effect's word: deny, login or allow.
+// String returns the effect's word: deny, login, step-up or allow.
 func (e Effect) String() string {
 	switch e {
 	case Login:
 		return "login"
+	case StepUp:
+		return "step-up"
 	case Allow:
 		return "allow"
 	case Deny:
@@ -35,7 +39,7 @@ func (e Effect) MarshalText() ([]byte, error) { return []byte(e.String()), nil }
 // UnmarshalText reads the effect's word; any other denies.
 func (e *Effect) UnmarshalText(text []byte) error {
 	*e = Deny
-	for _, known := range []Effect{Login, Allow} {
+	for _, known := range []Effect{Login, StepUp, Allow} {
 		if string(text) == known.String() {
 			*e = known
 		}
@@ -52,7 +56,13 @@ const (
 	NoRule       Reason = "no-rule"       // no rule of the app has this method and path
 	RuleDenies   Reason = "rule-denies"   // the deciding rule says deny
 	WrongNetwork Reason = "wrong-network" // the deciding rule admits from other networks only
+	WrongTime    Reason = "wrong-time"    // the deciding rule admits at other times only
+	WrongOrigin  Reason = "wrong-origin"  // the app takes other doors only
 	NotListed    Reason = "not-listed"    // the deciding rule admits others
+	NotTrue      Reason = "not-true"      // the deciding rule's when is false
+	CannotTell   Reason = "cannot-tell"   // the deciding rule's when is in error
+	FewFactors   Reason = "few-factors"   // the deciding rule asks for more factors
+	TooLongAgo   Reason = "too-long-ago"  // the deciding rule asks for a more recent proof
 	SignIn       Reason = "sign-in"       // the deciding rule asks who it is
 	Allowed      Reason = "allowed"
 )
@@ -64,6 +74,8 @@ type Request struct {
 	Path   canonical.Path      // as canonical.ParseTarget returned it
 	Client netip.Addr          // the zero Addr is an unknown client, which is in no network
 	Who    *identity.Principal // nil, or one with neither user id nor login: nobody
+	Now    time.Time           // the zero Time is unknown: no window has it, and nothing is fresh
+	Reach  int                 // factors that a step-up could bring the session to; 0: none is possible
 }
 
 // Decision is the answer to a Request. The zero Decision denies.
@@ -72,12 +84,12 @@ type Decision struct {
 	App    string `json:"app"`  // the app that has the host; empty if none has
 	Rule   string `json:"rule"` // the deciding rule: its own name, else app[index]; empty if none matched
 	Reason Reason `json:"reason"`
-	Public bool   `json:"public"` // allowed, and would be with nobody signed in, too
+	Public bool   `json:"public"` // allowed, and would be for anybody else and for nobody, too
 }
 
 // Decide answers a request. It allocates nothing for an app whose paths have
-// few wildcards side by side, and takes time in the length of the path, not in
-// the number of apps or rules.
+// few wildcards side by side, but for the deciding rule's when, and takes time
+// in the length of the path, not in the number of apps or rules.
 func (p *Policy) Decide(r Request) Decision {
 	a := p.app(r.Host)
 	if a == nil {
@@ -87,7 +99,7 @@ func (p *Policy) Decide(r Request) Decision {
 	if deciding == nil {
 		return Decision{App: a.name, Reason: NoRule}
 	}
-	effect, reason, public := deciding.judge(r.Client, r.Who)
+	effect, reason, public := deciding.judge(a, &r)
 	return Decision{Effect: effect, App: a.name, Rule: deciding.name, Reason: reason, Public: public}
 }
 
@@ -96,7 +108,14 @@ func (a *app) rule(method string, path canonical.Path) *rule {
 	if method == "" || path == "" || path[0] != '/' {
 		return nil
 	}
-	if i := a.paths.first(string(path), methodBit(method), len(a.rules)); i < len(a.rules) {
+	target := string(path)
+	if a.fold {
+		var sure bool
+		if target, sure = folded(target); !sure {
+			return nil
+		}
+	}
+	if i := a.paths.first(target, methodBit(method), len(a.rules)); i < len(a.rules) {
 		return &a.rules[i]
 	}
 	return nil
@@ -109,28 +128,96 @@ type rule struct {
 	named   []string // the methods as written, for people; none: all
 	paths   []string // the patterns as written, for people; none: all
 	deny    bool
-	from    networks // the condition; none: from anywhere
+	from    networks // the conditions; none: from anywhere,
+	times   windows  // always,
+	factors int      // however proved,
+	maxAge  time.Duration
+	when    *condition // whatever is true
 	admits  subjects
 }
 
-// judge says what the rule does to a client and person. It is the one place
-// where an Allow is made.
-func (r *rule) judge(client netip.Addr, who *identity.Principal) (effect Effect, reason Reason, public bool) {
+// personal reports whether the rule asks something that only a person meets.
+func (r *rule) personal() bool { return r.factors > 0 || r.maxAge > 0 }
+
+// judge says what the rule does to a request. It is the one place where an
+// Allow is made: first what no sign-in changes, then who it is, then what the
+// person has proved.
+func (r *rule) judge(a *app, q *Request) (effect Effect, reason Reason, public bool) {
 	switch {
 	case r.deny:
 		return Deny, RuleDenies, false
-	case len(r.from) > 0 && !r.from.contain(client):
+	case len(r.from) > 0 && !r.from.contain(q.Client):
 		return Deny, WrongNetwork, false
-	case r.admits.everyone || r.admits.networks.contain(client):
-		return Allow, Allowed, true
-	case !r.admits.people():
-		return Deny, NotListed, false
-	case nobody(who):
-		return Login, SignIn, false
-	case r.admits.person(who):
-		return Allow, Allowed, false
+	case len(r.times) > 0 && !r.times.have(q.Now):
+		return Deny, WrongTime, false
 	}
-	return Deny, NotListed, false
+	if r.when != nil && !r.when.personal {
+		if reason := r.when.refuses(q); reason != "" {
+			return Deny, reason, false
+		}
+	}
+	anybody := r.admits.anybody(q.Client)
+	if !anybody || r.personal() {
+		switch {
+		case !anybody && !r.admits.people():
+			return Deny, NotListed, false
+		case nobody(q.Who):
+			return Login, SignIn, false
+		case len(a.origins) > 0 && !a.origins.has(q.Who.Origin):
+			return Deny, WrongOrigin, false
+		case !anybody && !r.admits.person(q.Who):
+			return Deny, NotListed, false
+		}
+	}
+	if r.when != nil && r.when.personal {
+		if reason := r.when.refuses(q); reason != "" {
+			return Deny, reason, false
+		}
+	}
+	if lacks := r.lacks(q); lacks != "" {
+		if q.Reach >= max(r.factors, 1) {
+			return StepUp, lacks, false
+		}
+		return Deny, lacks, false
+	}
+	return Allow, Allowed, anybody && !r.personal() && (r.when == nil || !r.when.personal)
+}
+
+// refuses says why the expression does not hold; empty if it does.
+func (c *condition) refuses(q *Request) Reason {
+	switch holds, err := c.holds(q); {
+	case err != nil:
+		return CannotTell
+	case !holds:
+		return NotTrue
+	}
+	return ""
+}
+
+// lacks says what the person has not proved; empty if nothing.
+func (r *rule) lacks(q *Request) Reason {
+	switch {
+	case !r.personal():
+		return ""
+	case Factors(q.Who.AMR) < r.factors:
+		return FewFactors
+	case r.maxAge > 0 && !fresh(q, r.maxAge):
+		return TooLongAgo
+	}
+	return ""
+}
+
+// skew is how far the clocks of two machines may be apart.
+const skew = time.Minute
+
+// fresh reports whether the newest proof is no older than that. One from the
+// future is none: a clock that was set back revives nothing.
+func fresh(q *Request, age time.Duration) bool {
+	if q.Now.IsZero() || q.Who.AuthTime.IsZero() {
+		return false
+	}
+	since := q.Now.Sub(q.Who.AuthTime)
+	return since <= age && since >= -skew
 }
 
 func nobody(who *identity.Principal) bool {

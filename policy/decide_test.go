@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"gateway/internal/canonical"
 	"gateway/internal/identity"
@@ -19,6 +20,8 @@ var (
 	eve    = &identity.Principal{UserID: "u3", Login: "corp:42", Groups: []string{"corp:engineering"}, Email: "eve@ex.test", Origin: "corp"}
 	blank  = &identity.Principal{Groups: []string{""}, EmailVerified: true}
 )
+
+var noon = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC) // a Monday
 
 // house is a configuration with a bit of everything.
 var house = []policy.App{
@@ -41,7 +44,7 @@ var house = []policy.App{
 
 func build(t testing.TB, apps ...policy.App) *policy.Policy {
 	t.Helper()
-	p, err := policy.New(apps)
+	p, err := policy.New(policy.Config{Apps: apps})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -173,7 +176,7 @@ func TestDecideOnWhatIsNotCanonical(t *testing.T) {
 }
 
 func TestNoPolicyDenies(t *testing.T) {
-	empty, err := policy.New(nil)
+	empty, err := policy.New(policy.Config{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -196,7 +199,7 @@ func TestNoPolicyDenies(t *testing.T) {
 }
 
 func TestEffectString(t *testing.T) {
-	for effect, want := range map[policy.Effect]string{policy.Deny: "deny", policy.Login: "login", policy.Allow: "allow", -1: "deny", 3: "deny"} {
+	for effect, want := range map[policy.Effect]string{policy.Deny: "deny", policy.Login: "login", policy.StepUp: "step-up", policy.Allow: "allow", -1: "deny", 4: "deny"} {
 		if got := effect.String(); got != want {
 			t.Errorf("Effect(%d) = %q, want %q", int(effect), got, want)
 		}

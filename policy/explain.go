@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"gateway/internal/identity"
 )
@@ -48,7 +49,7 @@ func (p *Policy) Explain(r Request) Explanation {
 		return e
 	}
 	for i := range a.rules {
-		look := a.rules[i].look(r)
+		look := a.rules[i].look(a, r)
 		e.Rules = append(e.Rules, look)
 		if look.Decides {
 			e.Needs = a.rules[i].needs(e.Effect, look)
@@ -60,39 +61,87 @@ func (p *Policy) Explain(r Request) Explanation {
 }
 
 // look goes through what the rule says, in the order of the documentation.
-func (r *rule) look(q Request) Look {
+func (r *rule) look(a *app, q Request) Look {
 	methods := Finding{"methods", r.methods&methodBit(q.Method) != 0 && q.Method != "", some(r.named, "every method"), q.Method}
-	paths := Finding{"paths", r.covers(string(q.Path)), some(r.paths, "every path"), string(q.Path)}
+	paths := Finding{"paths", a.covers(r, string(q.Path)), some(r.paths, "every path"), string(q.Path)}
 	l := Look{Rule: r.name, Decides: methods.Holds && paths.Holds, Findings: []Finding{methods, paths}}
 	if l.Decides {
-		l.Findings = append(l.Findings, r.findings(q)...)
+		l.Findings = append(l.Findings, r.findings(a, q)...)
 	}
 	return l
 }
 
-// findings is what a deciding rule says of the client and the person.
-func (r *rule) findings(q Request) []Finding {
+// findings is what a deciding rule says of the client, the moment and the person.
+func (r *rule) findings(a *app, q Request) []Finding {
 	if r.deny {
 		return []Finding{{"deny", false, "nobody", person(q.Who)}}
 	}
 	var all []Finding
-	client := "an unknown address"
-	if q.Client.IsValid() {
-		client = q.Client.String()
-	}
 	if len(r.from) > 0 {
-		all = append(all, Finding{"networks", r.from.contain(q.Client), r.from.String(), client})
+		all = append(all, Finding{"networks", r.from.contain(q.Client), r.from.String(), clientOf(q)})
 	}
-	return append(all, r.admits.findings(q, client)...)
+	if len(r.times) > 0 {
+		all = append(all, Finding{"times", r.times.have(q.Now), r.times.String(), momentOf(q.Now)})
+	}
+	if len(a.origins) > 0 && !nobody(q.Who) && (r.personal() || !r.admits.anybody(q.Client)) {
+		all = append(all, Finding{"origins", a.origins.has(q.Who.Origin), some(slices.Sorted(maps.Keys(a.origins)), ""), orNone(q.Who.Origin)})
+	}
+	all = append(all, r.admits.findings("allow", q)...)
+	if r.when != nil && (!r.when.personal || !nobody(q.Who) || !r.personal() && r.admits.anybody(q.Client)) {
+		all = append(all, r.when.finding(&q))
+	}
+	return append(all, r.proofs(q)...)
+}
+
+// finding is what the expression comes to.
+func (c *condition) finding(q *Request) Finding {
+	holds, err := c.holds(q)
+	has := fmt.Sprint(holds)
+	if err != nil {
+		has = "an error: " + err.Error()
+	}
+	return Finding{"when", holds, c.text, has}
+}
+
+// proofs is what the rule asks the session for.
+func (r *rule) proofs(q Request) []Finding {
+	var all []Finding
+	who := q.Who
+	if nobody(who) {
+		who = &identity.Principal{}
+	}
+	if r.factors > 0 {
+		has := fmt.Sprintf("%d (%s)", Factors(who.AMR), orNone(strings.Join(who.AMR, ", ")))
+		all = append(all, Finding{"factors", Factors(who.AMR) >= r.factors, fmt.Sprint(r.factors), has})
+	}
+	if r.maxAge > 0 {
+		holds := fresh(&Request{Now: q.Now, Who: who}, r.maxAge)
+		all = append(all, Finding{"max_age", holds, "a proof within " + r.maxAge.String(), "one of " + momentOf(who.AuthTime)})
+	}
+	return all
+}
+
+func clientOf(q Request) string {
+	if q.Client.IsValid() {
+		return q.Client.String()
+	}
+	return "an unknown address"
+}
+
+func momentOf(t time.Time) string {
+	if t.IsZero() {
+		return "an unknown moment"
+	}
+	return t.UTC().Format(time.RFC3339)
 }
 
 // findings is what each list of allow says.
-func (s *subjects) findings(q Request, client string) []Finding {
+func (s *subjects) findings(at string, q Request) []Finding {
 	switch {
 	case s.everyone:
-		return []Finding{{"allow", true, "everyone", person(q.Who)}}
+		return []Finding{{at, true, "everyone", person(q.Who)}}
 	case s.signedIn:
-		return []Finding{{"allow", !nobody(q.Who), "signed-in", person(q.Who)}}
+		return []Finding{{at, !nobody(q.Who), "signed-in", person(q.Who)}}
 	}
 	who := q.Who
 	if nobody(who) {
@@ -105,21 +154,24 @@ func (s *subjects) findings(q Request, client string) []Finding {
 		holds bool
 		has   string
 	}{
-		{"users", s.users, s.users.has(who.Login), who.Login},
-		{"groups", s.groups, slices.ContainsFunc(who.Groups, s.groups.has), strings.Join(who.Groups, ", ")},
-		{"email_domains", s.domains, who.EmailVerified && s.domain(who.Email), mailOf(who)},
-		{"origins", s.origins, s.origins.has(who.Origin), who.Origin},
+		{".users", s.users, s.users.has(who.Login), who.Login},
+		{".groups", s.groups, slices.ContainsFunc(who.Groups, s.groups.has), strings.Join(who.Groups, ", ")},
+		{".email_domains", s.domains, who.EmailVerified && s.domain(who.Email), mailOf(who)},
+		{".origins", s.origins, s.origins.has(who.Origin), who.Origin},
 	} {
 		if len(list.set) == 0 {
 			continue
 		}
-		if nobody(q.Who) {
+		if list.holds = list.holds && !nobody(q.Who); nobody(q.Who) {
 			list.has = person(nil)
 		}
-		all = append(all, Finding{"allow." + list.about, list.holds, some(slices.Sorted(maps.Keys(list.set)), ""), orNone(list.has)})
+		all = append(all, Finding{at + list.about, list.holds, some(slices.Sorted(maps.Keys(list.set)), ""), orNone(list.has)})
 	}
 	if len(s.networks) > 0 {
-		all = append(all, Finding{"allow.networks", s.networks.contain(q.Client), s.networks.String(), client})
+		all = append(all, Finding{at + ".networks", s.networks.contain(q.Client), s.networks.String(), clientOf(q)})
+	}
+	for _, set := range s.sets {
+		all = append(all, set.findings(at+".subjects."+set.name, q)...)
 	}
 	return all
 }

@@ -55,26 +55,33 @@ func TestExplain(t *testing.T) {
 
 // conclusion is what a reader of an explanation would say that the answer is,
 // and by which rule.
-func conclusion(e policy.Explanation) (effect policy.Effect, rule string) {
+func conclusion(e policy.Explanation, r policy.Request) (effect policy.Effect, rule string) {
 	if len(e.Rules) == 0 || !e.Rules[len(e.Rules)-1].Decides {
 		return policy.Deny, ""
 	}
 	l := e.Rules[len(e.Rules)-1]
-	people, admitted := false, false
+	people, admitted, proved, asked := false, false, true, 1
 	for _, f := range l.Findings {
 		switch {
 		case f.Admits():
 			admitted = admitted || f.Holds
-			people = people || f.About != "allow.networks" && f.Has == "nobody signed in"
+			people = people || !strings.HasSuffix(f.About, ".networks") && f.Has == "nobody signed in"
+		case f.About == "factors", f.About == "max_age":
+			if proved = proved && f.Holds; f.About == "factors" {
+				asked = int(f.Wants[0] - '0')
+			}
 		case !f.Holds:
 			return policy.Deny, l.Rule
 		}
 	}
+	nobody := r.Who == nil || r.Who.Login+r.Who.UserID == ""
 	switch {
-	case admitted:
+	case admitted && proved:
 		return policy.Allow, l.Rule
-	case people:
+	case nobody && (people || admitted):
 		return policy.Login, l.Rule
+	case admitted && !nobody && r.Reach >= asked:
+		return policy.StepUp, l.Rule
 	}
 	return policy.Deny, l.Rule
 }
@@ -87,7 +94,7 @@ func explains(t *testing.T, p *policy.Policy, r policy.Request) {
 	if got := p.Decide(r); e.Decision != got {
 		t.Fatalf("Explain(%+v) says %+v, Decide %+v", r, e.Decision, got)
 	}
-	if effect, rule := conclusion(e); effect != e.Effect || rule != e.Rule {
+	if effect, rule := conclusion(e, r); effect != e.Effect || rule != e.Rule {
 		t.Fatalf("Explain(%+v) reads as %v by %q, but is %+v\n%s", r, effect, rule, e.Decision, fmt.Sprintf("%+v", e.Rules))
 	}
 	if (len(e.Needs) == 0) != (e.Effect == policy.Allow) {

@@ -67,7 +67,7 @@ func FuzzPaths(f *testing.F) {
 		apps := []policy.App{{Name: "app", Host: "ex.test", Rules: []policy.Rule{
 			{Paths: []string{one}, Allow: &policy.Subjects{Everyone: true}}, {Paths: []string{two}, Allow: &policy.Subjects{SignedIn: true}},
 		}}}
-		p, err := policy.New(apps)
+		p, err := policy.New(policy.Config{Apps: apps})
 		if err != nil || !strings.HasPrefix(path, "/") || strings.Count(one+two, "**") > 6 || len(path) > 200 {
 			return
 		}
@@ -98,7 +98,7 @@ func FuzzConfig(f *testing.F) {
 			return
 		}
 		app.Name = "app"
-		p, err := policy.New([]policy.App{app})
+		p, err := policy.New(policy.Config{Apps: []policy.App{app}})
 		if err != nil {
 			complaints(t, err)
 			return

@@ -98,12 +98,21 @@ func (n *node) grow(segment string, rule int) *node {
 
 // covers reports whether one of the rule's patterns has the path, pattern by
 // pattern; none have all. Decide asks the tree instead.
-func (r *rule) covers(path string) bool {
+func (a *app) covers(r *rule, path string) bool {
 	if !strings.HasPrefix(path, "/") {
 		return false
 	}
+	if a.fold {
+		var sure bool
+		if path, sure = folded(path); !sure {
+			return false
+		}
+	}
 	segments := strings.Split(path[1:], "/")
 	for _, raw := range r.paths {
+		if a.fold {
+			raw, _ = folded(raw)
+		}
 		if pattern, err := parsePattern(raw); err == nil && matches(pattern, segments) {
 			return true
 		}

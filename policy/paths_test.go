@@ -85,7 +85,7 @@ func TestPatternsRefused(t *testing.T) {
 		"", "admin", "*", "**", "^/public/", "https://ex.test/x", "//", "/a//b", "//a", "/a/.", "/a/../b", "/./a", "/a*", "/*a", "/a/*.php", "/a/***", "/a**", "/**/**", "/a/**/**/b",
 		"/a;b", "/a\\b", "/a\x00", "/a\n", "/ a", "/a ", "/a/ ", "/a%2fb", "/%61dmin", "/caf%C3%A9", "/a%20b", "/a?x=y", "/a#b", "/users/{id}", "/\xff", "/public/.*", "/public/.*$",
 	} {
-		_, err := policy.New([]policy.App{only(pattern)})
+		_, err := policy.New(policy.Config{Apps: []policy.App{only(pattern)}})
 		if complaint := (*policy.Complaint)(nil); !errors.As(err, &complaint) || complaint.Path != "apps.app.rules[0].paths[0]" {
 			t.Errorf("New with the path %q = %v, want a complaint about apps.app.rules[0].paths[0]", pattern, err)
 		}

@@ -17,6 +17,7 @@ package policy
 
 import (
 	"errors"
+	"slices"
 	"strings"
 
 	"gateway/internal/canonical"
@@ -29,27 +30,29 @@ type Policy struct {
 	apps      []*app // as they were given
 	hosts     map[canonical.Host]*app
 	wildcards map[canonical.Host]*app // by what follows the first label
-	people    subjects                // whom some rule admits, all rules together
+	people    subjects                // whom some rule admits, all rules together, of apps that take every door
+	picky     []*app                  // apps that do not
 }
 
 // app is a protected site: its rules in order, and the tree of their paths.
 type app struct {
-	name  string
-	rules []rule
-	paths node
+	name    string
+	rules   []rule
+	paths   node
+	origins set      // the doors that count; none: all
+	people  subjects // whom some rule admits, if there are origins
+	fold    bool     // paths are compared without regard to case
 }
 
-// New compiles the apps' rules, or returns every complaint about them, each a
+// New compiles a configuration, or returns every complaint about it, each a
 // *Complaint, joined as by errors.Join. No apps at all make a Policy that
 // denies everything.
-func New(apps []App) (*Policy, error) {
-	b := builder{
-		policy: &Policy{hosts: map[canonical.Host]*app{}, wildcards: map[canonical.Host]*app{}, people: newSubjects()},
-		names:  map[string]bool{},
-	}
-	for _, a := range apps {
+func New(c Config) (*Policy, error) {
+	b := newBuilder(c)
+	for _, a := range c.Apps {
 		b.app(a)
 	}
+	b.compile()
 	if len(b.complaints) > 0 {
 		return nil, errors.Join(b.complaints...)
 	}
@@ -80,11 +83,16 @@ func (p *Policy) app(h canonical.Host) *app {
 }
 
 // CouldAdmit reports whether some rule of some app admits the person because of
-// who it is, whatever the path, method and network. Rules that admit nobody in
-// particular (everyone, networks) do not count: a person needs no record to
-// pass them.
+// who it is, whatever the path, the method and the conditions. Rules that admit
+// nobody in particular (everyone, networks) do not count: a person needs no
+// record to pass them.
 func (p *Policy) CouldAdmit(who identity.Principal) bool {
-	return p != nil && p.people.person(&who)
+	if p == nil {
+		return false
+	}
+	return p.people.person(&who) || slices.ContainsFunc(p.picky, func(a *app) bool {
+		return a.origins.has(who.Origin) && a.people.person(&who)
+	})
 }
 
 // RuleName names a rule of an app as decisions do.

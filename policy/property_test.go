@@ -4,8 +4,10 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"gateway/internal/canonical"
 	"gateway/internal/identity"
@@ -58,7 +60,7 @@ func (d *dice) pattern() string {
 func (d *dice) path() canonical.Path {
 	var b strings.Builder
 	for range d.below(7) {
-		b.WriteString("/" + d.one("a", "a", "b", "c", "d"))
+		b.WriteString("/" + d.one("a", "a", "b", "c", "d", "A", "B", "ı"))
 	}
 	if b.Len() == 0 || d.below(4) == 0 {
 		b.WriteByte('/')
@@ -93,6 +95,18 @@ func (d *dice) rule() policy.Rule {
 	}
 	r.Allow = d.subjects()
 	r.Networks = d.some(1, "10.0.0.0/8", "2001:db8::/32")
+	if d.below(4) == 0 {
+		r.Times = []policy.Time{{From: d.one("08:00", ""), To: d.one("18:00", "06:00"), Zone: "UTC"}}
+	}
+	if d.below(4) == 0 {
+		r.Factors = 1 + d.below(3)
+	}
+	if d.below(4) == 0 {
+		r.MaxAge = 15 * time.Minute
+	}
+	if d.below(4) == 0 {
+		r.When = d.one(expressions...)
+	}
 	return r
 }
 
@@ -102,15 +116,24 @@ func (d *dice) apps() []policy.App {
 		for range 1 + d.below(8) {
 			apps[i].Rules = append(apps[i].Rules, d.rule())
 		}
+		apps[i].Origins = d.some(1, "corp", "local")
+		apps[i].CaseInsensitive = d.below(2) == 0
 	}
 	return apps
 }
 
 func (d *dice) request() policy.Request {
 	who := []*identity.Principal{nil, blank, alice, bob, eve}[d.below(5)]
+	now := []time.Time{{}, noon, noon.Add(-9 * time.Hour)}[d.below(3)]
+	if who != nil && d.below(2) == 0 {
+		more := *who
+		more.AMR = d.some(3, "pwd", "fed", "otp", "recovery", "passkey", "face")
+		more.AuthTime = []time.Time{{}, now, now.Add(-15 * time.Minute), now.Add(-time.Hour), now.Add(time.Hour)}[d.below(5)]
+		who = &more
+	}
 	client := []netip.Addr{{}, netip.MustParseAddr("10.1.2.3"), netip.MustParseAddr("::ffff:10.0.0.1"), netip.MustParseAddr("2001:db8::1%eth0"), netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("203.0.113.1")}[d.below(6)]
 	return policy.Request{
-		Method: d.one("GET", "HEAD", "POST", "PUT", "PURGE", "get"), Path: d.path(), Client: client, Who: who,
+		Method: d.one("GET", "HEAD", "POST", "PUT", "PURGE", "get"), Path: d.path(), Client: client, Who: who, Now: now, Reach: d.below(4),
 		Host: canonical.Host(d.one("x.test", "a.x.test", "b.x.test", "b.a.x.test", "c.b.a.x.test", "y.test")),
 	}
 }
@@ -123,14 +146,14 @@ func TestDecideIsTheReference(t *testing.T) {
 		rounds = 50
 	}
 	d := &dice{}
-	compared, refused := 0, 0
+	compared, refused, seen := 0, 0, map[policy.Reason]int{}
 	for range rounds {
 		apps := d.apps()
-		p, err := policy.New(apps)
+		p, err := policy.New(policy.Config{Apps: apps})
 		for err != nil {
 			refused++
 			apps = withoutShadowed(t, d, apps, complaints(t, err))
-			p, err = policy.New(apps)
+			p, err = policy.New(policy.Config{Apps: apps})
 		}
 		for range 60 {
 			r := d.request()
@@ -139,12 +162,13 @@ func TestDecideIsTheReference(t *testing.T) {
 				t.Fatalf("Decide(%+v) = %+v, want %+v\n%+v", r, got, want, apps)
 			}
 			compared++
+			seen[want.Reason]++
 			promisesOf(t, p, r)
 			explains(t, p, r)
 		}
 	}
-	if compared == 0 || refused == 0 {
-		t.Errorf("%d decisions, %d configurations with shadowed rules: the dice are loaded", compared, refused)
+	if compared == 0 || refused == 0 || len(seen) < 13 {
+		t.Errorf("%d decisions, %d configurations with shadowed rules, reasons %v: the dice are loaded", compared, refused, seen)
 	}
 }
 
@@ -188,7 +212,7 @@ func promisesOf(t *testing.T, p *policy.Policy, r policy.Request) {
 	alone.Who = nil
 	asNobody := p.Decide(alone)
 	switch {
-	case got.Public != (asNobody.Effect == policy.Allow):
+	case got.Public && asNobody.Effect != policy.Allow, asNobody.Public && got != asNobody:
 		t.Fatalf("Decide(%+v) = %+v, as nobody %+v", r, got, asNobody)
 	case got.Rule != asNobody.Rule || got.App != asNobody.App:
 		t.Fatalf("Decide(%+v) = %+v: the person chose the rule, as nobody %+v", r, got, asNobody)
@@ -196,9 +220,17 @@ func promisesOf(t *testing.T, p *policy.Policy, r policy.Request) {
 		t.Fatalf("Decide(%+v) = %+v: effect and reason disagree", r, got)
 	case got.Effect == policy.Allow && (got.App == "" || got.Rule == ""):
 		t.Fatalf("Decide(%+v) = %+v: allowed by no rule", r, got)
-	case got.Effect == policy.Allow && !got.Public && (r.Who == nil || !p.CouldAdmit(*r.Who)):
+	case got.Effect == policy.Allow && asNobody.Effect != policy.Allow && !saysWhen(p, r) && (r.Who == nil || !p.CouldAdmit(*r.Who)):
 		t.Fatalf("Decide(%+v) = %+v, but CouldAdmit denies it", r, got)
+	case got.Effect == policy.StepUp && (r.Reach == 0 || alone.Who == r.Who || asNobody.Effect != policy.Login):
+		t.Fatalf("Decide(%+v) = %+v, as nobody %+v", r, got, asNobody)
 	case got.Effect == policy.Login && r.Who != nil && r.Who.Login != "":
 		t.Fatalf("Decide(%+v) = %+v: somebody is asked who it is", r, got)
 	}
+}
+
+// saysWhen reports whether the deciding rule has an expression.
+func saysWhen(p *policy.Policy, r policy.Request) bool {
+	rules := p.Explain(r).Rules
+	return len(rules) > 0 && slices.ContainsFunc(rules[len(rules)-1].Findings, func(f policy.Finding) bool { return f.About == "when" })
 }

@@ -1,9 +1,11 @@
 package policy_test
 
 import (
+	"net/http"
 	"net/netip"
 	"slices"
 	"strings"
+	"time"
 
 	"gateway/internal/canonical"
 	"gateway/internal/identity"
@@ -24,12 +26,12 @@ func (apps reference) decide(r policy.Request) policy.Decision {
 		rules = []policy.Rule{{Allow: app.Allow}}
 	}
 	for i, rule := range rules {
-		if covers(rule, r.Method, string(r.Path)) {
+		if covers(rule, r.Method, string(r.Path), app.CaseInsensitive) {
 			name := rule.Name
 			if name == "" {
 				name = app.Name + "[" + string(rune('0'+i)) + "]"
 			}
-			effect, reason, public := judge(rule, r)
+			effect, reason, public := judge(rule, app.Origins, r)
 			return policy.Decision{Effect: effect, App: app.Name, Rule: name, Reason: reason, Public: public}
 		}
 	}
@@ -48,11 +50,17 @@ func (apps reference) app(host canonical.Host) *policy.App {
 	return nil
 }
 
-func covers(rule policy.Rule, method, path string) bool {
+func covers(rule policy.Rule, method, path string, fold bool) bool {
+	if fold && strings.ContainsAny(path, "ıİſ\u212A") {
+		return false
+	}
 	if rule.Methods != nil && !slices.Contains(rule.Methods, method) && (method != "HEAD" || !slices.Contains(rule.Methods, "GET")) {
 		return false
 	}
 	return rule.Paths == nil || slices.ContainsFunc(rule.Paths, func(pattern string) bool {
+		if fold {
+			pattern, path = strings.ToLower(pattern), strings.ToLower(path)
+		}
 		return match(strings.Split(pattern[1:], "/"), strings.Split(path[1:], "/"))
 	})
 }
@@ -71,22 +79,110 @@ func match(pattern, path []string) bool {
 	return pattern[0] == path[0] && match(pattern[1:], path[1:])
 }
 
-func judge(rule policy.Rule, r policy.Request) (policy.Effect, policy.Reason, bool) {
+// expressions are what the dice write into when; what they say stands in says.
+var expressions = []string{`request.method == "GET"`, `user.login == "alice"`, `int(request.host) == 1`, `now.getHours() == 12`, `session.factors.exists(f, f == "otp")`}
+
+// says is what an expression comes to, whether it speaks of the person, and
+// whether it can be told.
+func says(when string, r policy.Request) (holds, personal, sure bool) {
+	who := r.Who
+	if who == nil {
+		who = &identity.Principal{}
+	}
+	if r.Now.IsZero() {
+		return false, strings.Contains(when, "user") || strings.Contains(when, "session"), false
+	}
+	switch slices.Index(expressions, when) {
+	case 0:
+		return r.Method == http.MethodGet, false, true
+	case 1:
+		return who.Login == "alice", true, true
+	case 3:
+		return r.Now.UTC().Hour() == 12, false, true
+	case 4:
+		return slices.Contains(who.AMR, "otp"), true, true
+	}
+	return false, false, false
+}
+
+func judge(rule policy.Rule, origins []string, r policy.Request) (policy.Effect, policy.Reason, bool) {
+	holds, personal, sure := true, false, true
+	if rule.When != "" {
+		holds, personal, sure = says(rule.When, r)
+	}
+	unproved := map[bool]policy.Reason{true: policy.NotTrue, false: policy.CannotTell}[sure]
+	asks := rule.Factors > 0 || rule.MaxAge > 0
+	anybody := !rule.Deny && (rule.Allow.Everyone || within(rule.Allow.Networks, r.Client))
+	nobody := r.Who == nil || r.Who.UserID+r.Who.Login == ""
 	switch {
 	case rule.Deny:
 		return policy.Deny, policy.RuleDenies, false
 	case rule.Networks != nil && !within(rule.Networks, r.Client):
 		return policy.Deny, policy.WrongNetwork, false
-	case rule.Allow.Everyone, within(rule.Allow.Networks, r.Client):
-		return policy.Allow, policy.Allowed, true
-	case !rule.Allow.SignedIn && len(rule.Allow.Users)+len(rule.Allow.Groups)+len(rule.Allow.EmailDomains)+len(rule.Allow.Origins) == 0:
+	case rule.Times != nil && !during(rule.Times[0], r.Now):
+		return policy.Deny, policy.WrongTime, false
+	case !holds && !personal:
+		return policy.Deny, unproved, false
+	case anybody && !asks && !holds:
+		return policy.Deny, unproved, false
+	case anybody && !asks:
+		return policy.Allow, policy.Allowed, !personal
+	case !anybody && !rule.Allow.SignedIn && len(rule.Allow.Users)+len(rule.Allow.Groups)+len(rule.Allow.EmailDomains)+len(rule.Allow.Origins) == 0:
 		return policy.Deny, policy.NotListed, false
-	case r.Who == nil || r.Who.UserID+r.Who.Login == "":
+	case nobody:
 		return policy.Login, policy.SignIn, false
-	case rule.Allow.SignedIn, listed(rule.Allow, r.Who):
-		return policy.Allow, policy.Allowed, false
+	case len(origins) > 0 && !slices.Contains(origins, r.Who.Origin):
+		return policy.Deny, policy.WrongOrigin, false
+	case !anybody && !rule.Allow.SignedIn && !listed(rule.Allow, r.Who):
+		return policy.Deny, policy.NotListed, false
+	case !holds:
+		return policy.Deny, unproved, false
 	}
-	return policy.Deny, policy.NotListed, false
+	lacks := policy.Allowed
+	if age := r.Now.Sub(r.Who.AuthTime); rule.MaxAge > 0 && (r.Now.IsZero() || r.Who.AuthTime.IsZero() || age > rule.MaxAge || age < -time.Minute) {
+		lacks = policy.TooLongAgo
+	}
+	if counted(r.Who.AMR) < rule.Factors {
+		lacks = policy.FewFactors
+	}
+	switch {
+	case lacks == policy.Allowed:
+		return policy.Allow, policy.Allowed, false
+	case r.Reach > 0 && r.Reach >= rule.Factors:
+		return policy.StepUp, lacks, false
+	}
+	return policy.Deny, lacks, false
+}
+
+// counted is how many factors methods are.
+func counted(amr []string) int {
+	worth := map[string]int{}
+	for _, method := range amr {
+		switch method {
+		case "pwd", "fed":
+			worth["door"] = 1
+		case "otp", "recovery":
+			worth["otp"] = 1
+		case "passkey":
+			worth["passkey"] = 2
+		}
+	}
+	return min(3, worth["door"]+worth["otp"]+worth["passkey"])
+}
+
+// during compares what clocks show as text; the windows of the dice are in UTC.
+func during(t policy.Time, now time.Time) bool {
+	shown, from, to := now.UTC().Format("15:04"), t.From, t.To
+	if from == "" {
+		from = "00:00"
+	}
+	switch {
+	case now.IsZero():
+		return false
+	case from < to:
+		return from <= shown && shown < to
+	}
+	return shown >= from || shown < to
 }
 
 func listed(subjects *policy.Subjects, who *identity.Principal) bool {

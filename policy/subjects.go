@@ -2,6 +2,7 @@ package policy
 
 import (
 	"maps"
+	"net/netip"
 	"slices"
 	"strings"
 
@@ -17,24 +18,56 @@ type subjects struct {
 	everyone, signedIn              bool
 	users, groups, domains, origins set
 	networks                        networks
+	sets                            []namedSet // whoever is in one of these
+}
+
+// namedSet is shared by all rules that name it.
+type namedSet struct {
+	name string
+	*subjects
 }
 
 func newSubjects() subjects {
 	return subjects{users: set{}, groups: set{}, domains: set{}, origins: set{}}
 }
 
-// add takes over the people of others, not their networks.
-func (s *subjects) add(others subjects) {
-	s.signedIn = s.signedIn || others.signedIn
+// add takes over the people of others, not their networks. Where a rule asks
+// for a person, everyone is every person.
+func (s *subjects) add(others *subjects, personal bool) {
+	s.signedIn = s.signedIn || others.signedIn || personal && (others.everyone || others.anywhere())
 	maps.Copy(s.users, others.users)
 	maps.Copy(s.groups, others.groups)
 	maps.Copy(s.domains, others.domains)
 	maps.Copy(s.origins, others.origins)
+	for _, set := range others.sets {
+		if !slices.ContainsFunc(s.sets, func(known namedSet) bool { return known.subjects == set.subjects }) {
+			s.sets = append(s.sets, set)
+		}
+	}
+}
+
+// anywhere reports whether a network is admitted.
+func (s *subjects) anywhere() bool {
+	return len(s.networks) > 0 || slices.ContainsFunc(s.sets, func(set namedSet) bool { return set.anywhere() })
 }
 
 // people reports whether signing in could help somebody.
 func (s *subjects) people() bool {
-	return s.signedIn || len(s.users)+len(s.groups)+len(s.domains)+len(s.origins) > 0
+	return s.signedIn || len(s.users)+len(s.groups)+len(s.domains)+len(s.origins) > 0 ||
+		slices.ContainsFunc(s.sets, func(set namedSet) bool { return set.people() })
+}
+
+// anybody reports whether whoever comes from that client is admitted.
+func (s *subjects) anybody(client netip.Addr) bool {
+	if s.everyone || s.networks.contain(client) {
+		return true
+	}
+	for i := range s.sets {
+		if s.sets[i].networks.contain(client) {
+			return true
+		}
+	}
+	return false
 }
 
 // person reports whether the person is admitted for who it is. An empty word
@@ -45,8 +78,15 @@ func (s *subjects) person(who *identity.Principal) bool {
 		return true
 	case who.EmailVerified && len(s.domains) > 0 && s.domain(who.Email):
 		return true
+	case len(s.groups) > 0 && slices.ContainsFunc(who.Groups, s.groups.has):
+		return true
 	}
-	return len(s.groups) > 0 && slices.ContainsFunc(who.Groups, s.groups.has)
+	for i := range s.sets {
+		if s.sets[i].person(who) {
+			return true
+		}
+	}
+	return false
 }
 
 const (

@@ -63,7 +63,7 @@ func build(ctx context.Context, cfg *config.Config, logs *logs) (*house, error) 
 
 // furnish makes the rooms of a configuration, beside those that are in use.
 func (h *house) furnish(cfg *config.Config) (*rooms, error) {
-	guard, err := policy.New(cfg.PolicyApps())
+	guard, err := policy.New(cfg.Policy())
 	if err != nil {
 		return nil, badConfig{err}
 	}

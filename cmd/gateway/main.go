@@ -10,6 +10,7 @@ import (
 	"os/signal"
 	"strings"
 	"syscall"
+	_ "time/tzdata" // time zones of the policy, also where the machine has none
 
 	"github.com/spf13/cobra"
 )

@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -29,7 +30,7 @@ func policyCommand(o *options) *cobra.Command {
 
 // guardOf compiles the policy of a configuration.
 func guardOf(cfg *config.Config) (*policy.Policy, error) {
-	p, err := policy.New(cfg.PolicyApps())
+	p, err := policy.New(cfg.Policy())
 	if err != nil {
 		return nil, badConfig{err}
 	}
@@ -41,7 +42,8 @@ type asked struct {
 	as, client      string
 	nobody, json    bool
 	groups, factors []string
-	origin          string
+	origin, now     string
+	ago             time.Duration
 }
 
 func (a *asked) flags(c *cobra.Command) {
@@ -51,6 +53,8 @@ func (a *asked) flags(c *cobra.Command) {
 	f.StringArrayVar(&a.groups, "group", nil, "group that the person has beside those of the store; may be given several times")
 	f.StringArrayVar(&a.factors, "factor", nil, "factor of the session: pwd, fed, otp, passkey, recovery; may be given several times")
 	f.StringVar(&a.origin, "origin", "", "door of the session: a provider's id, or local")
+	f.DurationVar(&a.ago, "proved-ago", 0, "how long ago the newest factor was proved")
+	f.StringVar(&a.now, "now", "", "moment of the request, as in 2026-11-22T09:30:00+01:00 (default now)")
 	f.StringVar(&a.client, "client", "", "IP address that the request comes from")
 	f.BoolVar(&a.json, "json", false, "print JSON")
 }
@@ -58,15 +62,15 @@ func (a *asked) flags(c *cobra.Command) {
 // person says who asks.
 func (a *asked) person(p *people) (cases.Person, error) {
 	switch {
-	case a.nobody && (a.as != "" || a.groups != nil || a.factors != nil || a.origin != ""):
-		return cases.Person{}, badUsage{errors.New("nobody has no login, group, factor and origin")}
+	case a.nobody && (a.as != "" || a.groups != nil || a.factors != nil || a.origin != "" || a.ago != 0):
+		return cases.Person{}, badUsage{errors.New("nobody has neither login, group, factor nor origin")}
 	case a.nobody:
 		var nobody cases.Person
 		return nobody, nobody.UnmarshalText([]byte("nobody"))
 	case a.as == "":
 		return cases.Person{}, badUsage{errors.New("say who asks: --as LOGIN, or --nobody")}
 	}
-	who := cases.Person{Groups: a.groups, Factors: a.factors, Origin: a.origin}
+	who := cases.Person{Groups: a.groups, Factors: a.factors, Origin: a.origin, Ago: a.ago}
 	known, err := p.knows(a.as)
 	if known {
 		who.User = a.as
@@ -113,16 +117,23 @@ func (a *asked) explain(c *cobra.Command, guard *policy.Policy, ask cases.Ask, w
 	if ask.Refuse != "" {
 		return fmt.Errorf("refused before any policy is asked: %s", ask.Refuse)
 	}
-	run := cases.Runner{Policy: guard, User: p.principal}
-	principal, err := run.Principal(who)
-	if err != nil {
-		return err
-	}
-	r := policy.Request{Method: ask.Method, Host: ask.Host, Path: ask.Path, Who: principal}
+	var client netip.Addr
+	var err error
 	if a.client != "" {
-		if r.Client, err = netip.ParseAddr(a.client); err != nil {
+		if client, err = netip.ParseAddr(a.client); err != nil {
 			return badUsage{fmt.Errorf("--client: %w", err)}
 		}
+	}
+	now := time.Now() //nolint:forbidigo // the moment of the command
+	if a.now != "" {
+		if now, err = time.Parse(time.RFC3339, a.now); err != nil {
+			return badUsage{fmt.Errorf("--now: %w", err)}
+		}
+	}
+	run := cases.Runner{Policy: guard, User: p.principal}
+	r, err := run.Request(ask, who, client, now)
+	if err != nil {
+		return err
 	}
 	e := guard.Explain(r)
 	if a.json {

@@ -34,7 +34,7 @@ type Case struct {
 	As      Person `yaml:"as"`      // nobody, the name of one of people, or a person
 	Client  string `yaml:"client"`  // address that the request comes from; default: unknown
 	Now     string `yaml:"now"`     // RFC 3339; default: the moment of the run
-	Expect  string `yaml:"expect"`  // allow, deny, login
+	Expect  string `yaml:"expect"`  // allow, deny, login, step-up
 	Rule    string `yaml:"rule"`    // the deciding rule; none: any. "none": no rule
 	Reason  string `yaml:"reason"`  // of the decision; none: any
 
@@ -52,6 +52,9 @@ type Person struct {
 	Groups  []string `yaml:"groups"`         // beside those of the store, if user is given
 	Origin  string   `yaml:"origin"`         // default: local
 	Factors []string `yaml:"factors"`        // of the session; default: pwd, or fed for another origin than local
+	More    []string `yaml:"enrolled"`       // factors that the person could prove besides
+
+	Ago time.Duration `yaml:"proved_ago"` // how long ago the newest factor was proved; default: just now
 
 	word string // nobody, or whom to find among people
 }
@@ -130,7 +133,7 @@ func (f *File) resolve(c *Case, at string, complain func(path, format string, ar
 }
 
 // effects are the words of expect.
-var effects = []string{policy.Allow.String(), policy.Deny.String(), policy.Login.String()}
+var effects = []string{policy.Allow.String(), policy.Deny.String(), policy.Login.String(), policy.StepUp.String()}
 
 func (p *Person) check(at string, complain func(path, format string, args ...any)) {
 	switch {
@@ -139,7 +142,7 @@ func (p *Person) check(at string, complain func(path, format string, args ...any
 	case p.User == "" && p.Login == "":
 		complain(at, "has neither login nor user")
 	case p.User != "" && (p.UserID != "" || p.Name != "" || p.Email != "" || p.Proven != nil):
-		complain(at+".user", "is taken from the store: only groups, origin and factors can be added")
+		complain(at+".user", "is taken from the store: only groups, origin and factors can be said")
 	}
 	for i, group := range p.Groups {
 		if !identity.ValidGroup(group) {

@@ -3,6 +3,7 @@ package cases
 import (
 	"cmp"
 	"fmt"
+	"net/netip"
 	"slices"
 	"strings"
 	"time"
@@ -69,15 +70,25 @@ func (r *Runner) request(c Case, ask Ask) (policy.Request, error) {
 	if err != nil {
 		return policy.Request{}, err
 	}
-	who, err := r.Principal(c.As)
+	now, err := c.moment(r.Now)
 	if err != nil {
 		return policy.Request{}, err
 	}
-	return policy.Request{Method: ask.Method, Host: ask.Host, Path: ask.Path, Client: client, Who: who}, nil
+	return r.Request(ask, c.As, client, now)
 }
 
-// Principal makes the person of a case; nobody is nil.
-func (r *Runner) Principal(p Person) (*identity.Principal, error) {
+// Request is what the policy is asked when a person asks from a client.
+func (r *Runner) Request(ask Ask, p Person, client netip.Addr, now time.Time) (policy.Request, error) {
+	who, err := r.principal(p, now)
+	q := policy.Request{Method: ask.Method, Host: ask.Host, Path: ask.Path, Client: client, Who: who, Now: now}
+	if who != nil {
+		q.Reach = policy.Factors(slices.Concat(who.AMR, p.More))
+	}
+	return q, err
+}
+
+// principal makes the person of a case; nobody is nil.
+func (r *Runner) principal(p Person, now time.Time) (*identity.Principal, error) {
 	if p.nobody() {
 		return nil, nil //nolint:nilnil // nobody is nil
 	}
@@ -93,6 +104,7 @@ func (r *Runner) Principal(p Person) (*identity.Principal, error) {
 			return nil, err
 		}
 	}
+	who.AuthTime = now.Add(-p.Ago)
 	who.Groups = identity.Merge(who.Groups, p.Groups)
 	who.Origin = cmp.Or(p.Origin, who.Origin, identity.Local)
 	if who.AMR = p.Factors; p.Factors == nil {

@@ -32,7 +32,9 @@ type Config struct {
 	Local          Local                       `yaml:"local"`
 	Sessions       sessions.Config             `yaml:"sessions"`
 	Admins         Admins                      `yaml:"admins"`
-	Apps           map[string]App              `yaml:"apps"` // by name
+	Subjects       map[string]policy.Set       `yaml:"subjects"`  // sets of people, by name
+	RuleSets       map[string][]policy.Rule    `yaml:"rule_sets"` // lists of rules, by name
+	Apps           map[string]App              `yaml:"apps"`      // by name
 	Log            Log                         `yaml:"log"`
 
 	origin
@@ -118,13 +120,13 @@ func defaults() *Config {
 	}
 }
 
-// PolicyApps returns the apps as the policy reads them, by name.
-func (c *Config) PolicyApps() []policy.App {
+// Policy returns what the guard is made of, the apps by name.
+func (c *Config) Policy() policy.Config {
 	apps := make([]policy.App, 0, len(c.Apps))
 	for _, name := range slices.Sorted(maps.Keys(c.Apps)) {
 		app := c.Apps[name].App
 		app.Name = name
 		apps = append(apps, app)
 	}
-	return apps
+	return policy.Config{Subjects: c.Subjects, RuleSets: c.RuleSets, Apps: apps}
 }

@@ -83,7 +83,11 @@ func (d *decoder) text(n *node, s *shape, path string) (any, bool) {
 		d.complain(n.place, path, "%v", err)
 		return nil, false
 	}
-	if n.kind != text {
+	switch {
+	case s.leaf.number && n.kind == text && !n.literal && n.text == says:
+		d.complain(n.place, path, "must be a number: leave the quotes out")
+		return nil, false
+	case !s.leaf.number && n.kind != text:
 		d.complain(n.place, path, "must be text: put it in quotes")
 		return nil, false
 	}

@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"reflect"
 	"regexp"
+	"strconv"
 	"strings"
 	"time"
 
@@ -17,6 +18,7 @@ type leaf struct {
 	word    string                    // what it is, for people
 	parse   func(string) (any, error) // errors say what is right and never repeat the value
 	print   func(any) string
+	number  bool     // it stands without quotes
 	words   []string // all values there are, if they are few
 	pattern string   // what values look like, for editors; empty: anything
 }
@@ -25,6 +27,7 @@ type leaf struct {
 var leaves = map[reflect.Type]leaf{
 	reflect.TypeFor[string]():        {word: "text", parse: func(s string) (any, error) { return s, nil }, print: plain},
 	reflect.TypeFor[secret.Text]():   {word: "secret", parse: func(s string) (any, error) { return secret.New(s), nil }, print: printed[secret.Text]},
+	reflect.TypeFor[int]():           {word: "whole number", parse: parseCount, print: printCount, number: true},
 	reflect.TypeFor[time.Duration](): {word: "duration", parse: parseDuration, print: printDuration, pattern: durationPattern},
 	reflect.TypeFor[URL]():           {word: "address", parse: parseURL, print: printURL, pattern: `^https?://[^/?#@]+$`},
 	reflect.TypeFor[*url.URL]():      {word: "address", parse: parseUpstream, print: printed[*url.URL], pattern: `^https?://[^/?#@]+/?$`},
@@ -110,4 +113,20 @@ func parseRegistration(s string) (any, error) {
 		return nil, errors.New("not supported by this version; closed and invite are")
 	}
 	return nil, errors.New("must be closed or invite")
+}
+
+var counts = regexp.MustCompile(`^[1-9][0-9]{0,8}$`)
+
+// parseCount reads how many of something there are. None would say nothing, so
+// it is refused.
+func parseCount(s string) (any, error) {
+	if !counts.MatchString(s) {
+		return nil, errors.New("must be a whole number, 1 or more")
+	}
+	return strconv.Atoi(s)
+}
+
+func printCount(v any) string {
+	n, _ := v.(int)
+	return strconv.Itoa(n)
 }

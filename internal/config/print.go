@@ -76,6 +76,9 @@ func (s *shape) print(v reflect.Value, indent string) string {
 		return " " + strconv.FormatBool(v.Bool())
 	case scalar:
 	}
+	if s.leaf.number {
+		return " " + s.leaf.print(v.Interface())
+	}
 	return " " + quoted(s.leaf.print(v.Interface()))
 }
 

@@ -8,7 +8,7 @@ type about struct {
 	standard any      // what holds without it, if that is one value
 	example  any      // as it stands in the file
 	required []string // keys of an object that must be there
-	either   []string // pairs of keys of which exactly one is there
+	either   []string // keys, space-separated, of which exactly one is there
 }
 
 // reference is every key, for docs/config.md and the schema. A key that a room
@@ -114,38 +114,69 @@ var reference = map[string]about{
 		example: members{{"host", "wiki.example.com"}, {"allow", "signed-in"}},
 		either:  []string{"host hosts", "allow rules"},
 	},
-	"apps.*.host":     {meaning: "Host of the app: exact, or with * for its first label.", example: "wiki.example.com"},
-	"apps.*.hosts":    {meaning: "Hosts of the app, instead of host.", example: []string{"wiki.example.com", "*.wiki.example.com"}},
-	"apps.*.upstream": {meaning: "Where requests that pass go: scheme, host and port. Leave it out behind a front proxy.", example: "http://wiki:3000"},
+	"apps.*.host":             {meaning: "Host of the app: exact, or with * for its first label.", example: "wiki.example.com"},
+	"apps.*.hosts":            {meaning: "Hosts of the app, instead of host.", example: []string{"wiki.example.com", "*.wiki.example.com"}},
+	"apps.*.upstream":         {meaning: "Where requests that pass go: scheme, host and port. Leave it out behind a front proxy.", example: "http://wiki:3000"},
+	"apps.*.origins":          {meaning: "Doors that count here: ids of providers, or local. Whoever came through another one is refused. Without it all count.", example: []string{"corp"}},
+	"apps.*.case_insensitive": {meaning: "Whether paths are compared without regard to case, for apps that do so themselves.", standard: false, example: true},
 	"apps.*.allow": {
 		meaning: "Who may use the whole app: everyone; signed-in, any active user; or lists, of which one entry must match.",
 		example: members{{"groups", []string{"staff"}}},
 	},
 	"apps.*.rules":   {meaning: "Rules instead of allow. The first whose methods and paths match decides; without one the request is refused."},
-	"apps.*.rules[]": {meaning: "One rule.", either: []string{"allow deny"}},
+	"apps.*.rules[]": {meaning: "One rule.", either: []string{"allow deny use"}},
 
+	"apps.*.rules[].use":      {meaning: "A set under rule_sets, whose rules stand here one by one. Nothing stands beside it.", example: "health"},
 	"apps.*.rules[].name":     {meaning: "How decisions name the rule. Without it app[index].", example: "administration"},
 	"apps.*.rules[].methods":  {meaning: "Methods the rule decides; GET covers HEAD. Without it all.", example: []string{"GET", "POST"}},
 	"apps.*.rules[].paths":    {meaning: "Paths the rule decides: exact, with * for one segment or ** for any number of them. Without it all.", example: []string{"/admin/**"}},
 	"apps.*.rules[].deny":     {meaning: "Refuses everybody.", standard: false, example: true},
 	"apps.*.rules[].allow":    {meaning: "Who may pass: everyone, signed-in, or lists.", example: "signed-in"},
 	"apps.*.rules[].networks": {meaning: "Networks from which alone they may: a condition beside allow.", example: []string{"10.0.0.0/8"}},
+	"apps.*.rules[].times":    {meaning: "When alone they may: a condition beside allow. One of them is enough."},
+	"apps.*.rules[].times[]":  {meaning: "A part of the week.", required: []string{"zone"}, example: members{{"days", []string{"mon", "fri"}}, {"from", "08:00"}, {"to", "18:00"}, {"zone", "Europe/Berlin"}}},
+
+	"apps.*.rules[].times[].days": {meaning: "Days on which it begins: mon, tue, wed, thu, fri, sat, sun. Without it every day.", example: []string{"sat", "sun"}},
+	"apps.*.rules[].times[].from": {meaning: "Time of the day at which it begins.", standard: "00:00", example: "08:00"},
+	"apps.*.rules[].times[].to":   {meaning: "Time of the day at which it is over. One that is not after from is of the next day.", standard: "24:00", example: "18:00"},
+	"apps.*.rules[].times[].zone": {meaning: "Time zone by its name in the IANA database, or UTC.", example: "Europe/Berlin"},
+
+	"apps.*.rules[].factors": {meaning: "How many factors the session must have, 1 to 3: a condition beside allow, for which somebody has to be signed in.", example: 2},
+	"apps.*.rules[].max_age": {meaning: "How long ago the person may have proved the newest factor: a condition beside allow, for which somebody has to be signed in.", example: "15m"},
+	"apps.*.rules[].when":    {meaning: "What must be true besides: an expression in CEL, a condition beside allow. docs/policy.md has its variables.", example: `request.method == "GET" || "ops" in user.groups`},
+
+	"subjects":    {meaning: "Sets of people by name, for allow to name."},
+	"subjects.*":  {meaning: "One set: lists, of which one entry must match.", example: members{{"groups", []string{"ops"}}, {"users", []string{"carol"}}}},
+	"rule_sets":   {meaning: "Lists of rules by name, for rules of apps to use. An app may decide some of their paths itself, before them."},
+	"rule_sets.*": {meaning: "One list of rules, with the keys of apps.*.rules[] but use."},
 }
 
-// The lists of allow read the same in an app and in a rule.
+// subjects are the lists of allow and of sets of people.
 var subjects = map[string]about{
 	"users":         {meaning: "Logins.", example: []string{"alice"}},
 	"groups":        {meaning: "Groups: our own, or a provider's written id:group.", example: []string{"staff", "corp:engineering"}},
 	"email_domains": {meaning: "Domains of e-mail addresses that were verified.", example: []string{"example.com"}},
 	"origins":       {meaning: "Doors the person came through: ids of providers, or local.", example: []string{"corp"}},
 	"networks":      {meaning: "Networks from which anybody is admitted, without sign-in.", example: []string{"10.0.0.0/8"}},
+	"subjects":      {meaning: "Sets under subjects: whoever is in one of them.", example: []string{"crew"}},
 }
 
-// about returns what people read about the key of a shape.
+// about returns what people read about the key of a shape. Rules read the same
+// in an app and in a set, and so do the lists of a set of people and of allow.
 func (s *shape) about() about {
-	if row, ok := reference[s.ref]; ok {
+	ref := s.ref
+	if row, ok := reference[ref]; ok {
 		return row
 	}
-	_, key, _ := strings.Cut(s.ref, ".allow.")
+	if rest, ok := strings.CutPrefix(ref, "rule_sets.*[]"); ok {
+		ref = "apps.*.rules[]" + rest
+	}
+	if row, ok := reference[ref]; ok {
+		return row
+	}
+	if key, ok := strings.CutPrefix(ref, "subjects.*."); ok {
+		return subjects[key]
+	}
+	_, key, _ := strings.Cut(ref, ".allow.")
 	return subjects[key]
 }

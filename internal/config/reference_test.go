@@ -87,7 +87,7 @@ func (p *page) rows(out *bytes.Buffer, path string, of yaml.MapSlice) {
 			p.rows(out, id, element)
 		}
 	}
-	if element := slice(at(object(of), "items")); element != nil {
+	if element := slice(at(object(of), "items")); element != nil && path != "rule_sets.*" { // which are those of apps
 		p.rows(out, path+"[]", element)
 	}
 }
@@ -119,6 +119,9 @@ func (p *page) code(value any) string {
 
 func typeOf(of yaml.MapSlice) string {
 	if either, ok := at(of, "anyOf").([]any); ok && at(of, "type") == nil {
+		if at(slice(either[0]), "type") == "integer" {
+			return "whole number"
+		}
 		return words(either) + " or mapping"
 	}
 	if either, ok := at(of, "anyOf").([]any); ok {

@@ -95,6 +95,8 @@ const variable = `\$\{[A-Za-z_][A-Za-z0-9_]*\}`
 func (l *leaf) types() members {
 	m := members{{"type", "string"}, {"minLength", 1}}
 	switch {
+	case l.number:
+		return members{{"anyOf", []members{{{"type", "integer"}, {"minimum", 1}}, {{"type", "string"}, {"pattern", "^" + variable + "$"}}}}}
 	case l.words != nil:
 		m = append(m, member{"anyOf", []members{{{"enum", l.words}}, {{"pattern", variable}}}})
 	case l.pattern != "":
@@ -129,13 +131,16 @@ func (s *shape) objectTypes() members {
 	return members{{"anyOf", []members{{{"enum", words}}, {{"type", "string"}, {"pattern", variable}}, m}}}
 }
 
-// conditions says which keys exclude each other: of each pair of either exactly
-// one stands, and of a secret and its file at most one.
+// conditions says which keys exclude each other: of the keys of each either
+// exactly one stands, and of a secret and its file at most one.
 func (s *shape) conditions(either []string) []members {
 	var all []members
-	for _, pair := range either {
-		a, b, _ := strings.Cut(pair, " ")
-		all = append(all, members{{"oneOf", []members{{{"required", []string{a}}}, {{"required", []string{b}}}}}})
+	for _, keys := range either {
+		var one []members
+		for key := range strings.FieldsSeq(keys) {
+			one = append(one, members{{"required", []string{key}}})
+		}
+		all = append(all, members{{"oneOf", one}})
 	}
 	for _, f := range s.fields {
 		if s.field(f.key+fileSuffix) != nil {

@@ -11,18 +11,23 @@ import (
 
 // later are the keys that other pages already name and this version does not
 // know. Each is refused rather than ignored, and says so.
-var later = map[string]bool{
-	"store": true, "cache": true,
-	"tls.acme":       true,
-	"authz.grpc":     true,
-	"apps.*.headers": true, "apps.*.basic": true,
-	"apps.*.rules[].factors": true, "apps.*.rules[].max_age": true, "apps.*.rules[].when": true, "apps.*.rules[].tokens": true,
+var later = map[string]string{
+	"store": notYet, "cache": notYet,
+	"tls.acme":       notYet,
+	"authz.grpc":     notYet,
+	"apps.*.headers": notYet, "apps.*.basic": notYet,
+	"apps.*.rules[].tokens": noTokens, "rule_sets.*[].tokens": noTokens,
 }
+
+const (
+	notYet   = "not supported by this version"
+	noTokens = "not supported by this version: there are no app tokens that it could let in"
+)
 
 // unknown says what is wrong with a key that an object does not have.
 func (s *shape) unknown(key string) string {
-	if later[join(s.ref, key)] {
-		return "not supported by this version"
+	if why := later[join(s.ref, key)]; why != "" {
+		return why
 	}
 	best, least := "", len(key)
 	for _, f := range s.fields {

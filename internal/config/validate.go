@@ -22,7 +22,7 @@ func (d *decoder) validate(c *Config) {
 	v.providers()
 	v.admins()
 	v.apps()
-	v.policy()
+	v.guard()
 }
 
 // validation is a configuration under scrutiny.
@@ -174,9 +174,21 @@ func (v *validation) apps() {
 			v.warn(v.place(path), path, "nothing serves this app: it has no upstream, and authz.listen is off")
 		}
 		v.subjects(path+".allow", app.Allow)
-		for i, rule := range app.Rules {
-			v.subjects(item(path+".rules", i)+".allow", rule.Allow)
-		}
+		v.origins(path+".origins", app.Origins)
+		v.rules(path+".rules", app.Rules)
+	}
+	for _, name := range slices.Sorted(maps.Keys(v.Subjects)) {
+		set := v.Subjects[name].Subjects()
+		v.subjects(join("subjects", name), &set)
+	}
+	for _, name := range slices.Sorted(maps.Keys(v.RuleSets)) {
+		v.rules(join("rule_sets", name), v.RuleSets[name])
+	}
+}
+
+func (v *validation) rules(path string, rules []policy.Rule) {
+	for i, rule := range rules {
+		v.subjects(item(path, i)+".allow", rule.Allow)
 	}
 }
 
@@ -211,17 +223,22 @@ func (v *validation) subjects(path string, s *policy.Subjects) {
 	for i, group := range s.Groups {
 		v.group(item(path+".groups", i), group)
 	}
-	for i, origin := range s.Origins {
+	v.origins(path+".origins", s.Origins)
+}
+
+// origins checks that doors exist.
+func (v *validation) origins(path string, origins []string) {
+	for i, origin := range origins {
 		_, known := v.Providers[origin]
 		if !known && (origin != identity.Local || !v.Local.Enabled) {
-			v.wrong(item(path+".origins", i), "no such origin: neither a provider's id nor an open password door")
+			v.wrong(item(path, i), "no such origin: neither a provider's id nor an open password door")
 		}
 	}
 }
 
-// policy lets the policy room judge the apps.
-func (v *validation) policy() {
-	_, err := policy.New(v.PolicyApps())
+// guard lets the policy room judge the apps.
+func (v *validation) guard() {
+	_, err := policy.New(v.Policy())
 	v.adopt("", err)
 }
 

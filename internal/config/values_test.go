@@ -163,17 +163,17 @@ func TestComplaint(t *testing.T) {
 	}
 }
 
-// TestPolicyApps hands the apps to the policy with their names, in order.
-func TestPolicyApps(t *testing.T) {
+// TestPolicy hands the apps to the policy with their names, in order.
+func TestPolicy(t *testing.T) {
 	c, _, err := config.Parse("x.yaml", []byte(enough), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	var got []string
-	for _, app := range c.PolicyApps() {
+	for _, app := range c.Policy().Apps {
 		got = append(got, app.Name+" "+app.Host)
 	}
 	if want := "[a-b ab.example.com a_b a-b.example.com wiki wiki.example.com]"; fmt.Sprint(got) != want {
-		t.Errorf("PolicyApps = %v, want %s", got, want)
+		t.Errorf("Policy().Apps = %v, want %s", got, want)
 	}
 }

@@ -11,7 +11,6 @@ import (
 
 	"gateway/internal/canonical"
 	"gateway/internal/proxy"
-	"gateway/policy"
 )
 
 // ask reads a request that came to the public listener itself.
@@ -157,6 +156,6 @@ func (s *Server) originalURL(r *http.Request, q *question) error {
 
 // mayOpen reports whether the person could open the app's root.
 func (s *Server) mayOpen(v visitor, r *http.Request, host canonical.Host) bool {
-	d := s.Policy.Load().Decide(policy.Request{Method: http.MethodGet, Host: host, Path: "/", Client: s.client(r), Who: v.who})
-	return verdict{decision: d}.allowed()
+	q := question{method: http.MethodGet, host: host, target: canonical.Target{Path: "/", Raw: "/"}, client: s.client(r)}
+	return verdict{decision: s.ruling(q, v.who)}.allowed()
 }

@@ -11,6 +11,7 @@ import (
 
 	"gateway/internal/audit"
 	"gateway/internal/canonical"
+	"gateway/internal/identity"
 	"gateway/internal/server/pages"
 	"gateway/policy"
 )
@@ -54,11 +55,18 @@ func (s *Server) check(ctx context.Context, q question) (verdict, error) {
 // judge asks the guard. An error means that it cannot be told.
 func (s *Server) judge(ctx context.Context, q question, find verify) (verdict, error) {
 	v := verdict{visitor: s.visitorBy(ctx, find, q.credential, q.audience)}
-	v.decision = s.Policy.Load().Decide(policy.Request{Method: q.method, Host: q.host, Path: q.target.Path, Client: q.client, Who: v.who})
+	v.decision = s.ruling(q, v.who)
 	if !v.allowed() && v.unclear() {
 		return verdict{}, fmt.Errorf("%w: %w", errUnavailable, v.err)
 	}
 	return v, nil
+}
+
+// ruling is what the guard says of somebody who asks now.
+func (s *Server) ruling(q question, who *identity.Principal) policy.Decision {
+	return s.Policy.Load().Decide(policy.Request{
+		Method: q.method, Host: q.host, Path: q.target.Path, Client: q.client, Who: who, Now: s.now(),
+	})
 }
 
 func (s *Server) auditRefusal(ctx context.Context, q question, v verdict) {

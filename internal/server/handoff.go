@@ -183,7 +183,7 @@ func (s *Server) grant(c *gin.Context, v visitor, host canonical.Host, req hando
 		return err
 	}
 	q := question{method: http.MethodGet, host: host, target: goal, client: s.client(c.Request), page: true}
-	d := s.Policy.Load().Decide(policy.Request{Method: q.method, Host: host, Path: goal.Path, Client: q.client, Who: v.who})
+	d := s.ruling(q, v.who)
 	answer := verdict{visitor: v, decision: d}
 	if !answer.allowed() {
 		answer.id = rand.Text()

@@ -16,7 +16,6 @@ import (
 	"gateway/internal/secret"
 	"gateway/internal/throttle"
 	"gateway/localauth"
-	"gateway/policy"
 	"gateway/providers"
 	"gateway/sessions"
 )
@@ -276,7 +275,7 @@ func (s *Server) mayEnter(c *gin.Context, session sessions.Session, host canonic
 	ctx := c.Request.Context()
 	v := verdict{visitor: s.person(ctx, session)}
 	q := question{method: http.MethodGet, host: host, target: canonical.Target{Path: "/", Raw: "/"}, client: s.client(c.Request)}
-	v.decision = s.Policy.Load().Decide(policy.Request{Method: q.method, Host: host, Path: q.target.Path, Client: q.client, Who: v.who})
+	v.decision = s.ruling(q, v.who)
 	if v.allowed() {
 		return nil
 	}

@@ -193,7 +193,7 @@ func (h *house) guard() {
 		{Name: "tools", Host: "tools." + h.site.wiki, Allow: &policy.Subjects{Groups: []string{"admins"}}},
 		{Name: "down", Host: "down." + h.site.wiki, Allow: everyone},
 	}
-	guard, err := policy.New(apps)
+	guard, err := policy.New(policy.Config{Apps: apps})
 	h.must(err)
 	h.server.Policy.Store(guard)
 	h.server.Apps = map[string]server.App{}

@@ -228,7 +228,7 @@ func (h *house) swap() {
 	for _, name := range []string{"wiki", "board"} {
 		apps = append(apps, policy.App{Name: name, Host: h.server.Apps[name].Hosts[0], Rules: []policy.Rule{{Name: "shut", Deny: true}}})
 	}
-	guard, err := policy.New(apps)
+	guard, err := policy.New(policy.Config{Apps: apps})
 	h.must(err)
 	h.server.Policy.Store(guard)
 }
