@@ -156,7 +156,7 @@ func startBench(b *testing.B) *benchSite {
 	for _, port := range []*int{&s.public, &s.authz, &s.management, &s.app, &s.plainProxy} {
 		*port = freePort(b)
 	}
-	config := fmt.Sprintf(siteConfig, s.public, s.public, s.authz, s.management, filepath.Join(s.folder, "data")) + fmt.Sprintf(`apps:
+	config := fmt.Sprintf(siteConfig, "http", s.public, s.public, s.authz, s.management, filepath.Join(s.folder, "data")) + fmt.Sprintf(`apps:
   one: {host: one.localhost, upstream: "http://127.0.0.1:%d", rules: [{paths: [/public/**], allow: everyone}, {allow: {groups: [staff]}}]}
 log: {level: warn}
 `, s.app)

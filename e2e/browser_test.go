@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/chromedp"
 )
 
@@ -28,11 +29,13 @@ type tab struct {
 func browser(t *testing.T) *tab {
 	t.Helper()
 	need(t, "chromium")
+	pin := vouches(t).pin
 	chromiumOnce.Do(func() {
 		allocator, _ := chromedp.NewExecAllocator(context.Background(), chromedp.ExecPath("/usr/bin/chromium"), chromedp.Headless, chromedp.NoSandbox,
 			chromedp.Flag("disable-gpu", true), chromedp.Flag("disable-quic", true), chromedp.Flag("no-first-run", true),
 			chromedp.Flag("disable-background-networking", true), chromedp.Flag("disable-component-update", true),
-			chromedp.Flag("disable-sync", true), chromedp.Flag("disable-dev-shm-usage", true))
+			chromedp.Flag("disable-sync", true), chromedp.Flag("disable-dev-shm-usage", true),
+			chromedp.Flag("host-resolver-rules", "MAP *.test 127.0.0.1"), chromedp.Flag("ignore-certificate-errors-spki-list", pin))
 		chromium, _ = chromedp.NewContext(allocator)
 		if err := chromedp.Do(chromium); err != nil {
 			t.Fatalf("start chromium: %v", err)
@@ -108,6 +111,22 @@ func (b *tab) address() string {
 		return "nowhere: " + err.Error()
 	}
 	return address
+}
+
+// cookie returns a cookie that the browser has for an address.
+func (b *tab) cookie(address, name string) *network.Cookie {
+	b.t.Helper()
+	has, err := chromedp.Call(b.ctx, network.GetCookies, network.GetCookiesParams{URLs: []string{address}})
+	if err != nil {
+		b.fail("read cookies: %v", err)
+	}
+	for _, c := range has.Cookies {
+		if c.Name == name {
+			return c
+		}
+	}
+	b.fail("no cookie %s for %s: %v", name, address, has.Cookies)
+	return nil
 }
 
 // text returns what the page says.

@@ -5,18 +5,41 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/chromedp/cdproto/network"
 )
 
-// demo is a running `gateway demo`.
+// demo is a running `gateway demo`, or its like in the secure web.
 type demo struct {
 	*process
+	web
 	port      int
 	passwords map[string]string
 }
 
+// stage starts the demo, which is plain, or what it shows over TLS.
+func (w web) stage(t *testing.T) *demo {
+	t.Helper()
+	if w.scheme == "http" {
+		return startDemo(t)
+	}
+	app := startEcho(t)
+	s := w.newSite(t, false, fmt.Sprintf(`apps:
+  whoami: {host: whoami.localhost, upstream: %[1]q, allow: signed-in}
+  wiki:
+    host: wiki.test.localhost
+    upstream: %[1]q
+    rules: [{paths: [/admin/**], allow: {groups: [gateway-admins]}}, {allow: {groups: [staff]}}]
+log: {level: warn, format: text}
+`, app.URL)).serve()
+	s.addAlice("--email", "alice@demo.example", "--group", "staff", "--group", "gateway-admins")
+	mustCLI(t, password+"\n", "user", "add", "bob", "--password-stdin", "--group", "staff", "--config", s.config)
+	return &demo{process: s.process, web: w, port: s.public, passwords: map[string]string{"alice": password, "bob": password}}
+}
+
 func startDemo(t *testing.T) *demo {
 	t.Helper()
-	d := &demo{port: freePort(t), passwords: map[string]string{}}
+	d := &demo{web: plain, port: freePort(t), passwords: map[string]string{}}
 	d.process = start(t, program, "demo", "--listen", fmt.Sprintf("127.0.0.1:%d", d.port))
 	eventually(t, "the demo is ready", func() bool { return strings.Contains(d.out.String(), "is running") })
 	for _, m := range regexp.MustCompile(`(?m)^(alice|bob)  (\S+)$`).FindAllStringSubmatch(d.out.String(), -1) {
@@ -28,16 +51,30 @@ func startDemo(t *testing.T) *demo {
 	return d
 }
 
-func (d *demo) portal() string { return fmt.Sprintf("http://auth.localhost:%d", d.port) }
-func (d *demo) whoami() string { return fmt.Sprintf("http://whoami.localhost:%d", d.port) }
-func (d *demo) wiki() string   { return fmt.Sprintf("http://wiki.test.localhost:%d", d.port) }
+func (d *demo) at(host string) string {
+	return fmt.Sprintf("%s://%s:%d", d.scheme, d.hosts.Replace(host), d.port)
+}
+
+// cookie is what the session's cookie is called.
+func (d *demo) cookie() string {
+	if d.scheme == "https" {
+		return "__Host-gateway"
+	}
+	return "gateway"
+}
+
+func (d *demo) portal() string { return d.at("auth.localhost") }
+func (d *demo) whoami() string { return d.at("whoami.localhost") }
+func (d *demo) wiki() string   { return d.at("wiki.test.localhost") }
 
 // A person opens a protected app, signs in by password, lands in the app as
 // themselves, goes to an app on another domain without being asked again, and
 // signs out of everything at once.
-func TestPasswordSignInServesEveryDomain(t *testing.T) {
+func TestPasswordSignInServesEveryDomain(t *testing.T) { onEachWeb(t, passwordSignInServesEveryDomain) }
+
+func passwordSignInServesEveryDomain(t *testing.T, w web) {
 	t.Parallel()
-	d := startDemo(t)
+	d := w.stage(t)
 	b := browser(t)
 
 	b.open(d.whoami() + "/hello?x=1&y=%2B")
@@ -53,6 +90,13 @@ func TestPasswordSignInServesEveryDomain(t *testing.T) {
 	other.awaitAddress(d.wiki() + "/admin/")
 	if strings.Contains(other.address(), ".gateway") {
 		t.Errorf("the second app asked again: %s", other.address())
+	}
+
+	for _, host := range []string{d.portal(), d.whoami(), d.wiki()} {
+		c := b.cookie(host+"/", d.cookie())
+		if strings.HasPrefix(c.Domain, ".") || c.Path != "/" || !c.HTTPOnly || c.Secure != (d.scheme == "https") || c.SameSite != network.CookieSameSiteLax {
+			t.Errorf("the cookie of %s is %+v", host, c)
+		}
 	}
 
 	b.open(d.portal() + "/")
@@ -86,9 +130,11 @@ func TestForeignSignIn(t *testing.T) {
 }
 
 // Several tabs begin a sign-in each; one person signs in once, and all arrive.
-func TestSeveralTabsArrive(t *testing.T) {
+func TestSeveralTabsArrive(t *testing.T) { onEachWeb(t, severalTabsArrive) }
+
+func severalTabsArrive(t *testing.T, w web) {
 	t.Parallel()
-	d := startDemo(t)
+	d := w.stage(t)
 	first := browser(t)
 	tabs := map[*tab]string{first: d.whoami() + "/one"}
 	tabs[first.another()] = d.whoami() + "/two"
@@ -108,9 +154,11 @@ func TestSeveralTabsArrive(t *testing.T) {
 }
 
 // What a person may not see is refused with an id that the log knows.
-func TestRefusalCarriesADecisionID(t *testing.T) {
+func TestRefusalCarriesADecisionID(t *testing.T) { onEachWeb(t, refusalCarriesADecisionID) }
+
+func refusalCarriesADecisionID(t *testing.T, w web) {
 	t.Parallel()
-	d := startDemo(t)
+	d := w.stage(t)
 	b := browser(t)
 	b.open(d.portal() + "/")
 	b.signIn("bob", d.passwords["bob"])
@@ -126,9 +174,11 @@ func TestRefusalCarriesADecisionID(t *testing.T) {
 }
 
 // A wrong password is told in words, on the page, and nothing else changes.
-func TestWrongPassword(t *testing.T) {
+func TestWrongPassword(t *testing.T) { onEachWeb(t, wrongPassword) }
+
+func wrongPassword(t *testing.T, w web) {
 	t.Parallel()
-	d := startDemo(t)
+	d := w.stage(t)
 	b := browser(t)
 	b.open(d.portal() + "/")
 	b.signIn("alice", "not the right password")

@@ -48,19 +48,24 @@ func startNginx(t *testing.T, s *site, one, two *echo) {
 	}
 	text := strings.NewReplacer("127.0.0.1:8080", fmt.Sprintf("127.0.0.1:%d", s.listen), "127.0.0.1:8082", fmt.Sprintf("127.0.0.1:%d", s.authz)).Replace(string(upstreams))
 	write(t, filepath.Join(folder, "gateway-upstreams.conf"), text)
-	conf := write(t, filepath.Join(folder, "nginx.conf"), fmt.Sprintf(`daemon off;
+	pair, speaks := "", ""
+	if s.cert != "" {
+		pair, speaks = fmt.Sprintf("ssl_certificate %s; ssl_certificate_key %s;", s.cert, s.key), " ssl http2"
+	}
+	conf := write(t, filepath.Join(folder, "nginx.conf"), s.hosts.Replace(fmt.Sprintf(`daemon off;
 pid %[1]s/nginx.pid;
 error_log stderr warn;
 events { worker_connections 256; }
 http {
+    %[5]s
     access_log off;
     client_body_temp_path %[1]s/body; proxy_temp_path %[1]s/proxy; fastcgi_temp_path %[1]s/fastcgi; uwsgi_temp_path %[1]s/uwsgi; scgi_temp_path %[1]s/scgi;
     include gateway-upstreams.conf;
-    server { listen 127.0.0.1:%[2]d; server_name auth.localhost; include gateway-portal.conf; }
-    server { listen 127.0.0.1:%[2]d; server_name one.localhost; include gateway-app.conf; location / { proxy_pass %[3]s; } }
-    server { listen 127.0.0.1:%[2]d; server_name two.other.localhost; include gateway-app.conf; location / { proxy_pass %[4]s; } }
+    server { listen 127.0.0.1:%[2]d%[6]s; server_name auth.localhost; include gateway-portal.conf; }
+    server { listen 127.0.0.1:%[2]d%[6]s; server_name one.localhost; include gateway-app.conf; location / { proxy_pass %[3]s; } }
+    server { listen 127.0.0.1:%[2]d%[6]s; server_name two.other.localhost; include gateway-app.conf; location / { proxy_pass %[4]s; } }
 }
-`, folder, s.public, one.URL, two.URL))
+`, folder, s.public, one.URL, two.URL, pair, speaks)))
 	start(t, need(t, "nginx"), "-c", conf, "-p", folder, "-e", "stderr")
 	answering(t, s.public)
 }
@@ -73,25 +78,32 @@ func startCaddy(t *testing.T, s *site, one, two *echo) {
 		t.Fatal(err)
 	}
 	folder := t.TempDir()
-	file := write(t, filepath.Join(folder, "Caddyfile"), fmt.Sprintf(`{
+	pair := ""
+	if s.cert != "" {
+		pair = fmt.Sprintf("tls %s %s", s.cert, s.key)
+	}
+	file := write(t, filepath.Join(folder, "Caddyfile"), s.hosts.Replace(fmt.Sprintf(`{
 	admin off
 	auto_https off
 	storage file_system %[5]s
 }
 import %[1]s
-http://auth.localhost:%[2]d {
+%[7]s://auth.localhost:%[2]d {
 	bind 127.0.0.1
+	%[8]s
 	reverse_proxy 127.0.0.1:%[3]d
 }
-http://one.localhost:%[2]d {
+%[7]s://one.localhost:%[2]d {
 	bind 127.0.0.1
+	%[8]s
 	import gateway %[4]s
 }
-http://two.other.localhost:%[2]d {
+%[7]s://two.other.localhost:%[2]d {
 	bind 127.0.0.1
+	%[8]s
 	import gateway %[6]s
 }
-`, snippet, s.public, s.listen, strings.TrimPrefix(one.URL, "http://"), folder, strings.TrimPrefix(two.URL, "http://")))
+`, snippet, s.public, s.listen, strings.TrimPrefix(one.URL, "http://"), folder, strings.TrimPrefix(two.URL, "http://"), s.scheme, pair)))
 	t.Setenv("GATEWAY_LISTEN_ADDRESS", fmt.Sprintf("127.0.0.1:%d", s.listen))
 	t.Setenv("GATEWAY_AUTHZ_ADDRESS", fmt.Sprintf("127.0.0.1:%d", s.authz))
 	t.Setenv("XDG_DATA_HOME", folder)
@@ -102,11 +114,13 @@ http://two.other.localhost:%[2]d {
 
 // Behind each front proxy a person signs in at one app, is let into another on
 // an unrelated domain, sees a refusal, and the apps see who it is.
-func TestBehindFrontProxies(t *testing.T) {
+func TestBehindFrontProxies(t *testing.T) { onEachWeb(t, behindFrontProxies) }
+
+func behindFrontProxies(t *testing.T, w web) {
 	for _, f := range fronts {
 		t.Run(f.name, func(t *testing.T) {
 			app, other := startEcho(t), startEcho(t)
-			s := newSite(t, true, twoApps).serve()
+			s := w.newSite(t, true, twoApps).serve()
 			s.addAlice("--name", "Alice Ä", "--email", "alice@example.com", "--group", "staff")
 			f.start(t, s, app, other)
 

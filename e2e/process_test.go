@@ -171,7 +171,7 @@ func visit(t *testing.T, method, url string, header map[string]string) (reply, s
 		}
 		req.Header.Set(k, v)
 	}
-	resp, err := (&http.Transport{DialContext: onlyHere, DisableKeepAlives: true}).RoundTrip(req)
+	resp, err := (&http.Transport{DialContext: onlyHere, DisableKeepAlives: true, TLSClientConfig: believing(t)}).RoundTrip(req)
 	if err != nil {
 		t.Fatalf("%s %s: %v", method, url, err)
 	}

@@ -23,6 +23,15 @@ func startProvider(t *testing.T, port int, redirects ...string) {
 	eventually(t, "the provider is ready", func() bool { return strings.Contains(p.out.String(), "ready") })
 }
 
+// knows waits until the gateway has found a provider.
+func (s *site) knows(origin string) {
+	s.t.Helper()
+	eventually(s.t, "the gateway has found "+origin, func() bool {
+		resp, _ := visit(s.t, "GET", s.at("auth.localhost")+"/.gateway/start/"+origin, nil)
+		return resp.StatusCode == http.StatusSeeOther
+	})
+}
+
 // atProvider signs in on oidc-provider's own pages: name, any password, consent.
 func (b *tab) atProvider(name string) {
 	b.t.Helper()
@@ -37,14 +46,17 @@ func (b *tab) atProvider(name string) {
 // A foreign person with the right group comes to the app as themselves; one
 // whose address is not verified is not registered; a provider that is down
 // harms only itself, and works again when it is back.
-func TestForeignProvider(t *testing.T) {
+func TestForeignProvider(t *testing.T) { onEachWeb(t, foreignProvider) }
+
+func foreignProvider(t *testing.T, w web) {
 	t.Parallel()
 	app := startEcho(t)
 	port, down := freePort(t), freePort(t)
-	s := newSite(t, false, fmt.Sprintf(corpSite, port, down, app.URL, app.URL))
+	s := w.newSite(t, false, fmt.Sprintf(corpSite, port, down, app.URL, app.URL))
 	callback := s.at("auth.localhost") + "/.gateway/callback/"
 	startProvider(t, port, callback+"corp")
 	s.serve()
+	s.knows("corp")
 
 	b := browser(t)
 	b.open(s.at("one.localhost") + "/deep/page")
@@ -81,10 +93,12 @@ func TestForeignProvider(t *testing.T) {
 
 // What the command line changes counts at once in the running gateway, and
 // what was acknowledged outlives a kill.
-func TestTheCommandLineCountsAtOnce(t *testing.T) {
+func TestTheCommandLineCountsAtOnce(t *testing.T) { onEachWeb(t, commandLineCountsAtOnce) }
+
+func commandLineCountsAtOnce(t *testing.T, w web) {
 	t.Parallel()
 	app := startEcho(t)
-	s := newSite(t, false, fmt.Sprintf("apps:\n  one: {host: one.localhost, upstream: %q, rules: [{paths: [/ops/**], allow: {groups: [ops]}}, {allow: signed-in}]}\n", app.URL)).serve()
+	s := w.newSite(t, false, fmt.Sprintf("apps:\n  one: {host: one.localhost, upstream: %q, rules: [{paths: [/ops/**], allow: {groups: [ops]}}, {allow: signed-in}]}\n", app.URL)).serve()
 	s.addAlice()
 	b := browser(t)
 	b.open(s.at("one.localhost") + "/")
@@ -125,17 +139,20 @@ func TestTheCommandLineCountsAtOnce(t *testing.T) {
 }
 
 // Whoever has to be approved waits at a page that moves on by itself.
-func TestApproval(t *testing.T) {
+func TestApproval(t *testing.T) { onEachWeb(t, approval) }
+
+func approval(t *testing.T, w web) {
 	t.Parallel()
 	app := startEcho(t)
 	port := freePort(t)
-	s := newSite(t, false, fmt.Sprintf(`providers:
+	s := w.newSite(t, false, fmt.Sprintf(`providers:
   corp: {name: Corp, issuer: "http://127.0.0.1:%d", client_id: gateway, client_secret: "a secret of the tests", registration: approval}
 apps:
   one: {host: one.localhost, upstream: "%s", allow: {groups: ["corp:engineering"]}}
 `, port, app.URL))
 	startProvider(t, port, s.at("auth.localhost")+"/.gateway/callback/corp")
 	s.serve()
+	s.knows("corp")
 
 	b := browser(t)
 	b.open(s.at("one.localhost") + "/deep/page")

@@ -72,16 +72,18 @@ func (e *echo) last(t *testing.T) received {
 // front proxy that has the public port.
 type site struct {
 	*process
+	web
 	t          *testing.T
 	folder     string
 	config     string // path
+	cert, key  string // paths, in the secure web
 	public     int    // where browsers come: the front proxy's port, or the gateway's
 	listen     int
 	authz      int
 	management int
 }
 
-const siteConfig = `url: http://auth.localhost:%d
+const siteConfig = `url: %s://auth.localhost:%d
 listen: 127.0.0.1:%d
 authz: {listen: "127.0.0.1:%d"}
 management: 127.0.0.1:%d
@@ -93,12 +95,25 @@ data: %s
 // the listeners. behind says that a front proxy has the public port.
 func newSite(t *testing.T, behind bool, rest string) *site {
 	t.Helper()
-	s := &site{t: t, folder: t.TempDir(), public: freePort(t), listen: freePort(t), authz: freePort(t), management: freePort(t)}
+	return plain.newSite(t, behind, rest)
+}
+
+// newSite is newSite in a web: the hosts in rest are those of the plain one.
+func (w web) newSite(t *testing.T, behind bool, rest string) *site {
+	t.Helper()
+	s := &site{t: t, web: w, folder: t.TempDir(), public: freePort(t), listen: freePort(t), authz: freePort(t), management: freePort(t)}
 	if !behind {
 		s.public = s.listen
 	}
-	s.config = write(t, filepath.Join(s.folder, "gateway.yaml"),
-		fmt.Sprintf(siteConfig, s.public, s.listen, s.authz, s.management, filepath.Join(s.folder, "data"))+rest)
+	if w.scheme == "https" {
+		v := vouches(t)
+		s.cert, s.key = write(t, filepath.Join(s.folder, "cert.pem"), v.cert), write(t, filepath.Join(s.folder, "key.pem"), v.key)
+		if !behind {
+			rest = fmt.Sprintf("tls: {cert: %s, key: %s}\n", s.cert, s.key) + rest
+		}
+	}
+	text := fmt.Sprintf(siteConfig, w.scheme, s.public, s.listen, s.authz, s.management, filepath.Join(s.folder, "data")) + rest
+	s.config = write(t, filepath.Join(s.folder, "gateway.yaml"), w.hosts.Replace(text))
 	return s
 }
 
@@ -117,7 +132,7 @@ func (s *site) addAlice(args ...string) {
 }
 
 func (s *site) at(host string) string {
-	return "http://" + net.JoinHostPort(host, fmt.Sprint(s.public))
+	return s.scheme + "://" + net.JoinHostPort(s.hosts.Replace(host), fmt.Sprint(s.public))
 }
 
 // startLax is an app that upgrades to whatever it is asked for.
