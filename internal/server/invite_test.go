@@ -225,7 +225,7 @@ func TestLinksOfStrangers(t *testing.T) {
 // admitsOnly replaces the policy by one app for one group.
 func (h *house) admitsOnly(group string) {
 	h.Helper()
-	guard, err := policy.New([]policy.App{{Name: "wiki", Host: h.site.wiki, Allow: &policy.Subjects{Groups: []string{group}}}})
+	guard, err := policy.New(policy.Config{Apps: []policy.App{{Name: "wiki", Host: h.site.wiki, Allow: &policy.Subjects{Groups: []string{group}}}}})
 	h.must(err)
 	h.server.Policy.Store(guard)
 }

@@ -123,7 +123,7 @@ func TestPoliciesThatTakeTurns(t *testing.T) {
 		{Name: "other", Paths: []string{"/public/**", "/x"}, Allow: &policy.Subjects{Everyone: true}},
 		{Name: "shut", Deny: true},
 	}}}
-	second, err := policy.New(apps)
+	second, err := policy.New(policy.Config{Apps: apps})
 	h.must(err)
 	stop := make(chan struct{})
 	var turning, asking sync.WaitGroup
