@@ -51,6 +51,7 @@ func release(b *testing.B) (gateway, bare string) {
 type server struct {
 	name, url string
 	header    []string
+	script    string // of wrk's, if any
 	pid       int
 	cpu       []float64 // microseconds a request, by round
 	rate      []float64 // requests a second, by round
@@ -91,11 +92,15 @@ func cpuTime(b *testing.B, pid int) time.Duration {
 var wrkRequests = regexp.MustCompile(`(\d+) requests in ([\d.]+)s`)
 
 // load puts one round of load on a server. Every answer has to be a 2xx or 3xx.
-func (s *server) load(b *testing.B) {
+func (s *server) load(b *testing.B, more ...string) []byte {
 	b.Helper()
 	args := []string{"-t1", fmt.Sprintf("-c%d", connections), fmt.Sprintf("-d%ds", int(roundLength.Seconds()))}
+	args = append(args, more...)
 	for _, h := range s.header {
 		args = append(args, "-H", h)
+	}
+	if s.script != "" {
+		args = append(args, "-s", s.script)
 	}
 	before := cpuTime(b, s.pid)
 	out, err := exec.CommandContext(b.Context(), "wrk", append(args, s.url)...).CombinedOutput()
@@ -108,6 +113,7 @@ func (s *server) load(b *testing.B) {
 	seconds, _ := strconv.ParseFloat(string(m[2]), 64)
 	s.cpu = append(s.cpu, float64(spent.Microseconds())/n)
 	s.rate = append(s.rate, n/seconds)
+	return out
 }
 
 func median(v []float64) float64 {
@@ -200,7 +206,7 @@ func (s *benchSite) command(b *testing.B, stdin string, args ...string) string {
 func (s *benchSite) token(b *testing.B) string {
 	b.Helper()
 	s.command(b, password+"\n", "user", "add", "alice", "--name", "Alice A", "--email", "alice@example.com", "--group", "staff", "--password-stdin", "--config", s.config)
-	return s.command(b, password+"\n", "login", "--portal", fmt.Sprintf("http://auth.localhost:%d", s.public), "--app", "one.localhost", "--password-stdin", "alice")
+	return s.tokenAt(b, "one.localhost")
 }
 
 // BenchmarkCheck is the forward-auth check, authorised and anonymous, beside a
@@ -260,7 +266,7 @@ func BenchmarkSignIn(b *testing.B) {
 	}
 	transport := &http.Transport{DialContext: onlyHere, MaxIdleConnsPerHost: 32}
 	for i, client := range people {
-		s.signIn(b, transport, client, i) // derives the key
+		s.signIn(b, transport, client, i, "") // derives the key
 	}
 	before := cpuTime(b, s.cmd.Process.Pid)
 	b.ResetTimer()
@@ -269,14 +275,14 @@ func BenchmarkSignIn(b *testing.B) {
 	b.RunParallel(func(pb *testing.PB) {
 		i := int(next.Add(1)-1) % len(people)
 		for pb.Next() {
-			s.signIn(b, transport, people[i], i)
+			s.signIn(b, transport, people[i], i, "")
 		}
 	})
 	spent := cpuTime(b, s.cmd.Process.Pid) - before
 	b.ReportMetric(float64(spent.Microseconds())/float64(b.N), "server-µs/sign-in")
 }
 
-func (s *benchSite) signIn(b *testing.B, transport http.RoundTripper, client *scram.Client, i int) {
+func (s *benchSite) signIn(b *testing.B, transport http.RoundTripper, client *scram.Client, i int, app string) string {
 	b.Helper()
 	talk := client.NewConversation()
 	first, err := talk.Step("")
@@ -296,10 +302,15 @@ func (s *benchSite) signIn(b *testing.B, transport http.RoundTripper, client *sc
 		ServerFinal string `json:"server_final"`
 		Token       string `json:"token"`
 	}
-	s.post(b, transport, "login", map[string]string{"user": fmt.Sprint("user", i), "challenge_id": needed.ChallengeID, "challenge_reply": final, "want": "token"}, &ok)
+	reply := map[string]string{"user": fmt.Sprint("user", i), "challenge_id": needed.ChallengeID, "challenge_reply": final, "want": "token"}
+	if app != "" {
+		reply["app"] = app
+	}
+	s.post(b, transport, "login", reply, &ok)
 	if _, err := talk.Step(ok.ServerFinal); err != nil || ok.Token == "" {
 		b.Fatalf("sign-in: %v", err)
 	}
+	return ok.Token
 }
 
 func (s *benchSite) post(b *testing.B, transport http.RoundTripper, path string, body, answer any) {

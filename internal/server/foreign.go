@@ -58,7 +58,7 @@ func (s *Server) callback(c *gin.Context) error {
 		return flowError{err, signInPath(returnto.Address{})}
 	}
 	origin, sources := c.Param("origin"), throttle.Sources(s.client(c.Request))
-	if err := s.Throttle.Admit(c.Request.Context(), sources...); err != nil {
+	if err := s.admit(c.Request.Context(), sources...); err != nil {
 		s.auditFailedSignIn(c, origin, "", err)
 		return flowError{err, signInPath(returnto.Address{})}
 	}

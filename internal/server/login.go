@@ -132,7 +132,7 @@ func (s *Server) enterLocal(c *gin.Context, req loginRequest, g goal) (entry, st
 		return entry{}, "", challengeError{err, bounded(req.ChallengeID)}
 	}
 	buckets := append(throttle.Sources(s.client(c.Request)), s.tries(c.Request, pending.Login, g.want))
-	if err := s.Throttle.Admit(ctx, buckets...); err != nil {
+	if err := s.admit(ctx, buckets...); err != nil {
 		s.auditFailedSignIn(c, identity.Local, pending.Login, err)
 		return entry{}, "", err
 	}
@@ -174,7 +174,7 @@ func (s *Server) enterForeign(c *gin.Context, req loginRequest, want localauth.W
 		return entry{}, challengeError{providers.ErrNoRequest, bounded(req.ChallengeID)}
 	}
 	sources := throttle.Sources(s.client(c.Request))
-	if err := s.Throttle.Admit(ctx, sources...); err != nil {
+	if err := s.admit(ctx, sources...); err != nil {
 		s.auditFailedSignIn(c, req.AuthOrigin, "", err)
 		return entry{}, err
 	}

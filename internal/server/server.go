@@ -63,10 +63,12 @@ type Server struct {
 	Metrics  *Metrics                    // nil: nothing is counted
 	Ready    func(context.Context) error // nil: always ready
 	Covers   Covers                      // nil: no certificate is ours
+	HoldTime time.Duration               // that an answer waits which says that a try came too early; 0 means 250 ms
 	BodyTime time.Duration               // in which a request that is not let in has to send its body; 0 means 30 seconds
 	Now      func() time.Time
 
 	stopping  atomic.Bool
+	held      atomic.Int32 // answers that wait
 	listed    sync.Once
 	audiences map[canonical.Host]string // of hosts that apps name in full
 }
