@@ -161,7 +161,7 @@ apps:
 	b.atProvider("erin")
 	b.awaitAddress(s.at("auth.localhost") + "/.gateway/wait")
 	fields := strings.Fields(mustCLI(t, "", "user", "list", "--waiting", "--config", s.config))
-	login := fields[5] // the first below the heads
+	login := fields[6] // the first below the heads
 	if !strings.HasPrefix(login, "corp:") {
 		t.Fatalf("user list --waiting: %q", fields)
 	}

@@ -26,19 +26,20 @@ const TypeOIDC = "oidc"
 
 // Config is what the configuration holds for one provider, under its id.
 type Config struct {
-	Type             string            `yaml:"type"`               // kind of provider: oidc (default)
-	Name             string            `yaml:"name"`               // shown on the button (default: the id)
-	Issuer           string            `yaml:"issuer"`             // the provider's issuer, byte for byte as it writes it; known for the id google
-	ClientID         string            `yaml:"client_id"`          // what the provider knows us by
-	ClientSecret     secret.Text       `yaml:"client_secret"`      // rather client_secret_file; without either we are a public client
-	ClientSecretFile string            `yaml:"client_secret_file"` // file that holds the client secret
-	Scopes           []string          `yaml:"scopes"`             // default: openid profile email
-	Registration     string            `yaml:"registration"`       // open (default), approval, invite or closed
-	LoginClaim       string            `yaml:"login_claim"`        // claim that holds the login (default: none, logins read origin:subject)
-	GroupsClaim      string            `yaml:"groups_claim"`       // claim that holds the groups (default: groups)
-	GroupMap         map[string]string `yaml:"group_map"`          // provider's group → our group; the others read origin:group
-	TokenAudiences   []string          `yaml:"token_audiences"`    // audiences whose tokens are taken without a sign-in (default: none)
-	Algorithms       []string          `yaml:"algorithms"`         // signatures that count, of RS256, PS256, ES256, EdDSA (default: all four)
+	Type             string            `yaml:"type"`                   // kind of provider: oidc (default)
+	Name             string            `yaml:"name"`                   // shown on the button (default: the id)
+	Issuer           string            `yaml:"issuer"`                 // the provider's issuer, byte for byte as it writes it; known for the id google
+	ClientID         string            `yaml:"client_id"`              // what the provider knows us by
+	ClientSecret     secret.Text       `yaml:"client_secret"`          // rather client_secret_file; without either we are a public client
+	ClientSecretFile string            `yaml:"client_secret_file"`     // file that holds the client secret
+	Scopes           []string          `yaml:"scopes"`                 // default: openid profile email
+	Registration     string            `yaml:"registration"`           // open (default), approval, invite or closed
+	VerifiedEmail    bool              `yaml:"require_verified_email"` // new people have to have an address that the provider has verified
+	LoginClaim       string            `yaml:"login_claim"`            // claim that holds the login (default: none, logins read origin:subject)
+	GroupsClaim      string            `yaml:"groups_claim"`           // claim that holds the groups (default: groups)
+	GroupMap         map[string]string `yaml:"group_map"`              // provider's group → our group; the others read origin:group
+	TokenAudiences   []string          `yaml:"token_audiences"`        // audiences whose tokens are taken without a sign-in (default: none)
+	Algorithms       []string          `yaml:"algorithms"`             // signatures that count, of RS256, PS256, ES256, EdDSA (default: all four)
 }
 
 // Algorithms are the signature algorithms we know (RFC 7518, RFC 8037): one

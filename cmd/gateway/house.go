@@ -147,7 +147,7 @@ func origins(cfg *config.Config) map[string]accounts.Origin {
 	all := make(map[string]accounts.Origin, len(cfg.Providers)+1)
 	all[identity.Local] = accounts.Origin{Registration: accounts.Registration(cfg.Local.Registration)}
 	for id, c := range cfg.Providers {
-		all[id] = accounts.Origin{Registration: accounts.Registration(c.Registration), LoginClaim: c.LoginClaim != ""}
+		all[id] = accounts.Origin{Registration: accounts.Registration(c.Registration), LoginClaim: c.LoginClaim != "", RequireVerified: c.VerifiedEmail}
 	}
 	return all
 }

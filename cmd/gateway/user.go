@@ -27,7 +27,7 @@ func userCommand(o *options) *cobra.Command {
 		userAdd(o), userInvite(o), userReset(o), userList(o), userShow(o), userDelete(o), userGroups(o),
 		userStatus(o, "disable", "Shut a person out, at once and everywhere"),
 		userStatus(o, "enable", "Let a person in again"),
-		userStatus(o, "approve", "Let in a person who waits for approval"))
+		userStatus(o, "approve", "Let in a person who waits for approval, or whose address is not verified"))
 }
 
 // oneLogin wants the login that a command is about.
@@ -126,7 +126,7 @@ func userList(o *options) *cobra.Command {
 		var users []server.AdminUser
 		err := a.call(ctx, http.MethodGet, "/users", nil, &users)
 		if waiting {
-			users = slices.DeleteFunc(users, func(u server.AdminUser) bool { return u.Status != string(identity.Waiting) })
+			users = slices.DeleteFunc(users, func(u server.AdminUser) bool { return !pending(u) })
 			return users, asking(users), err
 		}
 		rows := []row{{"LOGIN", "STATUS", "NAME", "E-MAIL", "GROUPS"}}
@@ -135,19 +135,24 @@ func userList(o *options) *cobra.Command {
 		}
 		return users, rows, err
 	})
-	c.Flags().BoolVar(&waiting, "waiting", false, "only those who wait for approval")
+	c.Flags().BoolVar(&waiting, "waiting", false, "only those who have yet to be let in")
 	return c
+}
+
+// pending reports whether somebody has asked to be let in, and is not yet.
+func pending(u server.AdminUser) bool {
+	return u.Status == string(identity.Waiting) || u.Status == string(identity.Unverified)
 }
 
 // asking are the people who wait, with what an admin judges them by.
 func asking(users []server.AdminUser) []row {
-	rows := []row{{"LOGIN", "SINCE", "NAME", "E-MAIL", "VERIFIED"}}
+	rows := []row{{"LOGIN", "STATUS", "SINCE", "NAME", "E-MAIL", "VERIFIED"}}
 	for _, u := range users {
 		verified := "no"
 		if u.EmailVerified {
 			verified = "yes"
 		}
-		rows = append(rows, row{u.Login, instant(u.Created), u.Name, u.Email, verified})
+		rows = append(rows, row{u.Login, u.Status, instant(u.Created), u.Name, u.Email, verified})
 	}
 	return rows
 }

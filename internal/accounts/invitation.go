@@ -136,7 +136,8 @@ func (r *Register) Withdraw(ctx context.Context, id string) error {
 // ResolveInvited is Resolve for somebody who brings an invitation. It is taken
 // where it makes a new user, and only there: an active one, if some rule could
 // ever admit the person with the groups that the invitation gives. Besides
-// what Resolve returns it returns ErrNoInvitation, and ErrOtherEmail.
+// what Resolve returns it returns ErrNoInvitation, ErrOtherEmail, and
+// ErrUnverified without a user where the address has to be verified first.
 func (r *Register) ResolveInvited(ctx context.Context, id identity.Identity, code secret.Text) (u identity.User, taken bool, err error) {
 	if id, err = sound(id); err != nil {
 		return identity.User{}, false, err
@@ -153,6 +154,8 @@ func (r *Register) ResolveInvited(ctx context.Context, id identity.Identity, cod
 		return identity.User{}, false, fmt.Errorf("for another door: %w", ErrNoInvitation)
 	case i.Email != "" && (!id.EmailVerified || !sameEmail(i.Email, id.Email)):
 		return identity.User{}, false, fmt.Errorf("%w: %w", ErrNotRegistered, ErrOtherEmail)
+	case r.Origins[id.Provider].lacksProof(id):
+		return identity.User{}, false, ErrUnverified
 	}
 	a, err := r.newcomer(ctx, id, i.Groups, identity.Active, func(a Account, l Link) error {
 		return r.Store.CreateInvited(ctx, i.Hash, r.now(), a, l)

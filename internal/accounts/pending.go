@@ -15,8 +15,9 @@ const (
 	patience   = 30 * 24 * time.Hour
 )
 
-// Approve lets in a user who waits or whose address is not confirmed. One who
-// is active stays so; ErrInvalid for one who is disabled. It returns ErrNone.
+// Approve lets in a user who waits or whose address is not verified; that it is
+// verified is not said by that. One who is active stays so; ErrInvalid for one
+// who is disabled. It returns ErrNone.
 func (r *Register) Approve(ctx context.Context, id string) (identity.User, error) {
 	return r.change(ctx, id, func(a *Account) error {
 		switch a.Status {
@@ -40,4 +41,25 @@ func (r *Register) Forget(ctx context.Context) ([]identity.User, error) {
 		r.Cache.drop(a.ID)
 	}
 	return users, err
+}
+
+// lacksProof reports whether a new user has yet to have the provider vouch for
+// the address.
+func (o Origin) lacksProof(id identity.Identity) bool { return o.RequireVerified && !id.EmailVerified }
+
+// confirm lets in a user whose address was not verified, once it is, where the
+// door is still open and some rule could ever admit the person with it.
+func (r *Register) confirm(ctx context.Context, a Account, l Link, id identity.Identity) (Account, error) {
+	o := r.Origins[id.Provider]
+	switch {
+	case o.lacksProof(id), o.Registration != Open:
+		return a, ErrUnverified
+	case !r.admits(id, a.Login, a.Groups):
+		return Account{}, fmt.Errorf("no rule could ever admit the person: %w", ErrNotRegistered)
+	}
+	a.Status = identity.Active
+	if err := r.update(ctx, &a); err != nil {
+		return Account{}, err
+	}
+	return r.signIn(ctx, a, l, id)
 }

@@ -123,3 +123,81 @@ func TestWaitingHasBounds(t *testing.T) {
 		t.Errorf("the last one is %+v, %v", u, err)
 	}
 }
+
+// doubtful is an identity whose address the provider does not vouch for.
+func doubtful(subject string) identity.Identity {
+	id := from("google", subject, "")
+	id.EmailVerified = false
+	return id
+}
+
+// Whose address is not verified is known, and let in once it is, or once an
+// admin says so.
+func TestUnverified(t *testing.T) {
+	r, pass := newWaitingRoom(t)
+	proof := accounts.Origin{Registration: accounts.Open, RequireVerified: true}
+	r.Origins["google"] = proof
+	refused := func(story string, id identity.Identity, want error) identity.User {
+		t.Helper()
+		u, err := r.Resolve(t.Context(), id)
+		if !errors.Is(err, want) {
+			t.Errorf("%s: Resolve = %+v, %v, want %v", story, u, err, want)
+		}
+		return u
+	}
+	u := refused("at first", doubtful("1"), accounts.ErrUnverified)
+	if u.Status != identity.Unverified || u.EmailVerified || u.Login != "google:1" {
+		t.Errorf("known is %+v", u)
+	}
+	if again := refused("again", doubtful("1"), accounts.ErrUnverified); again.ID != u.ID {
+		t.Errorf("again it is %+v, want %+v", again, u)
+	}
+	r.Admit = func(p identity.Principal) bool { return p.EmailVerified && p.Email == "1@example.com" }
+	other := from("google", "1", "")
+	other.Email = "other@example.com"
+	refused("verified is an address that no rule admits", other, accounts.ErrNotRegistered)
+	r.Origins["google"] = accounts.Origin{Registration: accounts.Closed, RequireVerified: true}
+	refused("the door has closed", from("google", "1", ""), accounts.ErrUnverified)
+	r.Origins["google"] = proof
+	if in := resolve(t, r, from("google", "1", "")); in.ID != u.ID || in.Status != identity.Active || !in.EmailVerified {
+		t.Errorf("with a verified address it is %+v", in)
+	}
+	if in := resolve(t, r, doubtful("1")); in.Status != identity.Active || in.EmailVerified {
+		t.Errorf("who is active stays so, without a verified address: %+v", in)
+	}
+
+	refused("whom no rule could admit, verified or not", doubtful("2"), accounts.ErrNotRegistered)
+	r.Admit = func(identity.Principal) bool { return true }
+	nobody := doubtful("2")
+	nobody.Email = ""
+	second := refused("without an address", nobody, accounts.ErrUnverified)
+	if in, err := r.Approve(t.Context(), second.ID); err != nil || in.Status != identity.Active || in.EmailVerified {
+		t.Errorf("Approve = %+v, %v; want no address that counts as verified", in, err)
+	}
+	resolve(t, r, nobody)
+
+	for i := range 100 {
+		refused("there is room", doubtful(fmt.Sprint("many", i)), accounts.ErrUnverified)
+	}
+	refused("there is none", doubtful("late"), accounts.ErrFull)
+	if in := resolve(t, r, from("google", "verified", "")); in.Status != identity.Active {
+		t.Errorf("with a verified address there always is: %+v", in)
+	}
+	pass(31 * 24 * time.Hour)
+	if gone, err := r.Forget(t.Context()); err != nil || len(gone) != 100 {
+		t.Errorf("Forget = %d, %v; want all who were not confirmed", len(gone), err)
+	}
+}
+
+// An invitation is no proof of an address: nothing is recorded and none used up.
+func TestInvitedUnverified(t *testing.T) {
+	r, _ := newWaitingRoom(t)
+	r.Origins["google"] = accounts.Origin{Registration: accounts.Invited, RequireVerified: true}
+	code := invite(t, r, accounts.Invitation{Origin: "google"})
+	if u, taken, err := r.ResolveInvited(t.Context(), doubtful("1"), code); !errors.Is(err, accounts.ErrUnverified) || taken || u.ID != "" {
+		t.Errorf("ResolveInvited = %+v, %v, %v; want ErrUnverified", u, taken, err)
+	}
+	if u, taken, err := r.ResolveInvited(t.Context(), from("google", "1", ""), code); err != nil || !taken || u.Status != identity.Active {
+		t.Errorf("ResolveInvited = %+v, %v, %v; want an active user", u, taken, err)
+	}
+}

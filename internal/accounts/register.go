@@ -27,6 +27,9 @@ type Origin struct {
 	// configuration of a claim. Without it a new user's login is origin:subject:
 	// at most providers people choose their username, and could choose another's.
 	LoginClaim bool
+	// RequireVerified makes a new user whose address the provider does not vouch
+	// for unverified, until it does.
+	RequireVerified bool
 }
 
 // Register is the register. It is used by pointer and safe for concurrent use
@@ -130,6 +133,9 @@ func (r *Register) local(ctx context.Context, id identity.Identity) (identity.Us
 
 // signIn notes that a known user comes in.
 func (r *Register) signIn(ctx context.Context, a Account, l Link, id identity.Identity) (Account, error) {
+	if a.Status == identity.Unverified {
+		return r.confirm(ctx, a, l, id)
+	}
 	if err := admitted(a.Status); err != nil {
 		return a, err
 	}

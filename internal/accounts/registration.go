@@ -27,6 +27,9 @@ func (r *Register) register(ctx context.Context, id identity.Identity) (Account,
 	switch r.Origins[id.Provider].Registration {
 	case Open:
 		status = identity.Active
+		if r.Origins[id.Provider].lacksProof(id) {
+			status = identity.Unverified
+		}
 	case Approval:
 		status = identity.Waiting
 	case Invited, Closed:
@@ -53,8 +56,12 @@ func (r *Register) newcomer(ctx context.Context, id identity.Identity, groups []
 	now := r.now()
 	l := Link{Key: id.Key, Provider: id.Provider, Username: id.Username, Email: id.Email, Linked: now, LastSignIn: now}
 	refusal := errors.New("no rule could ever admit the person")
+	asked := id
+	if status == identity.Unverified {
+		asked.EmailVerified = id.Email != "" // it will be, before they come in
+	}
 	for _, login := range r.logins(id) {
-		if !r.admits(id, login, groups) {
+		if !r.admits(asked, login, groups) {
 			continue
 		}
 		a := Account{User: identity.User{

@@ -149,7 +149,10 @@ func TestStatuses(t *testing.T) {
 		t.Run(string(row.status), func(t *testing.T) {
 			r := newRegister(t, newStore(t))
 			a, b := resolve(t, r, from("google", "1", "")), add(t, r, "alice")
-			for u, id := range map[string]identity.Identity{a.ID: from("google", "1", ""), b.ID: local(b)} {
+			r.Origins["google"] = accounts.Origin{Registration: accounts.Open, RequireVerified: true}
+			doubtful := from("google", "1", "")
+			doubtful.EmailVerified = false // who is active stays so
+			for u, id := range map[string]identity.Identity{a.ID: doubtful, b.ID: local(b)} {
 				if _, err := r.SetStatus(t.Context(), u, row.status); err != nil {
 					t.Fatal(err)
 				}

@@ -82,6 +82,10 @@ var reference = map[string]about{
 		meaning:  "Who becomes known through this provider: open, whoever some rule could admit; approval, likewise, once an admin has approved; invite, who has an invitation; closed, nobody new.",
 		standard: "open",
 	},
+	"providers.*.require_verified_email": {
+		meaning:  "Whether new people need an e-mail address that the provider has verified. Without one they are known as unverified, and let in once it is or an admin approves. Where registration is approval the admin judges.",
+		standard: false,
+	},
 	"providers.*.login_claim":     {meaning: "Claim that holds the person's login. Without it, and where two people share one, the login is id:subject.", example: "preferred_username"},
 	"providers.*.groups_claim":    {meaning: "Claim that holds the person's groups.", standard: "groups"},
 	"providers.*.group_map":       {meaning: "The provider's groups that count as ours. All others are called id:group.", example: members{{"engineering", "staff"}}},

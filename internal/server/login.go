@@ -195,7 +195,7 @@ func (s *Server) enterForeign(c *gin.Context, req loginRequest, want localauth.W
 }
 
 // resolve asks the register whose identity this is. With accounts.ErrWaiting
-// it says whose, and the person gets no session.
+// and accounts.ErrUnverified it says whose, and the person gets no session.
 func (s *Server) resolve(c *gin.Context, who identity.Identity) (identity.User, error) {
 	user, err := s.Register.Resolve(c.Request.Context(), who)
 	return s.resolved(c, who, user, err)
@@ -204,9 +204,13 @@ func (s *Server) resolve(c *gin.Context, who identity.Identity) (identity.User, 
 // resolved writes down what the register said if it was no.
 func (s *Server) resolved(c *gin.Context, who identity.Identity, user identity.User, err error) (identity.User, error) {
 	switch {
-	case errors.Is(err, accounts.ErrWaiting):
+	case errors.Is(err, accounts.ErrWaiting), errors.Is(err, accounts.ErrUnverified):
+		reason := identity.Waiting
+		if errors.Is(err, accounts.ErrUnverified) {
+			reason = identity.Unverified
+		}
 		s.record(c.Request.Context(), audit.Event{
-			Kind: audit.SignIn, Outcome: audit.Refused, Reason: string(identity.Waiting), UserID: user.ID, Login: user.Login,
+			Kind: audit.SignIn, Outcome: audit.Refused, Reason: string(reason), UserID: user.ID, Login: user.Login,
 			Origin: who.Provider, Client: s.client(c.Request),
 		})
 		return user, err

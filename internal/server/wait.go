@@ -118,7 +118,7 @@ func (s *Server) waitOver(c *gin.Context, there returnto.Address, cause error) e
 func (s *Server) ForgetWaiting(ctx context.Context) error {
 	gone, err := s.Register.Forget(ctx)
 	for _, u := range gone {
-		s.record(ctx, audit.Event{Kind: audit.Registration, Outcome: audit.Refused, Reason: "nobody approved", UserID: u.ID, Login: u.Login})
+		s.record(ctx, audit.Event{Kind: audit.Registration, Outcome: audit.Refused, Reason: "waited too long", Status: string(u.Status), UserID: u.ID, Login: u.Login})
 	}
 	return err
 }

@@ -141,7 +141,7 @@ func TestRefusedWhileWaiting(t *testing.T) {
 		if page, _ := h.browser().signInAt("corp", "/"); page.status != http.StatusForbidden {
 			t.Errorf("who is shut out sees %d: %s", page.status, page.body)
 		}
-		if got := h.audited("reason", "nobody approved"); len(got) != 1 || got[0]["login"] != "fred" {
+		if got := h.audited("reason", "waited too long"); len(got) != 1 || got[0]["login"] != "fred" {
 			t.Errorf("the book says %v of who was forgotten", got)
 		}
 	})
@@ -205,5 +205,36 @@ func TestWaitingIsSealed(t *testing.T) {
 		late.keep(h.Portal, name, cookie)
 		h.clock.pass(13 * time.Hour)
 		late.looks().refuses("after half a day", http.StatusBadRequest, "BadRequest")
+	})
+}
+
+// Whose address the provider has not verified is told so, by page and by word,
+// and is in as soon as it has.
+func TestUnverifiedUser(t *testing.T) {
+	both(t, func(t *testing.T, h *house) {
+		h.server.Register.Origins["corp"] = accounts.Origin{Registration: accounts.Open, LoginClaim: true, RequireVerified: true}
+		h.comes("dora")
+		h.corp.Person["email_verified"] = false
+		b := h.browser()
+		b.get(b.leave("/")).refuses("a browser", http.StatusForbidden, "UnverifiedUser")
+		page, _ := b.signInAt("corp", "/")
+		if page.wants(http.StatusForbidden); !strings.Contains(page.body, "Confirm it at your provider") {
+			t.Errorf("the page says %s", page.body)
+		}
+		token, err := h.corp.Token(nil, map[string]any{
+			"iss": h.corp.URL, "aud": "machines", "sub": "dora-1", "preferred_username": "dora", "email": "dora.canary@mail.example", "iat": h.clock.now().Unix(), "exp": h.clock.now().Add(time.Hour).Unix(),
+		})
+		h.must(err)
+		h.program().post(h.Portal+"/.gateway/login", object("auth_origin", "corp", "token", token, "want", "token")).refuses("a program", http.StatusForbidden, "UnverifiedUser")
+		if got := h.user("dora"); got.Status != "unverified" || h.live(got.UserID) != 0 {
+			t.Errorf("dora is %+v", got)
+		}
+		if got := h.audited("reason", "unverified"); len(got) != 3 || got[0]["login"] != "dora" || got[0]["outcome"] != "refused" {
+			t.Errorf("the book says %v", got)
+		}
+		h.corp.Person["email_verified"] = true
+		if page, _ := b.signInAt("corp", "/"); page.status != http.StatusOK || h.user("dora").Status != "active" {
+			t.Errorf("once it is verified: %d, %+v", page.status, h.user("dora"))
+		}
 	})
 }
