@@ -8,7 +8,8 @@ TOP      := $(CURDIR)
 TOOL     := go tool -modfile=$(TOP)/tools/go.mod
 MODULES  := . deploy e2e
 FUZZTIME ?= 30s
-SOAK     ?= 20
+SOAK     ?= 1h
+ROUNDS   ?= 20
 
 .PHONY: help check setup fmt fmt-check lint test arrows e2e docs dead build demo fuzz mutate bench soak
 
@@ -70,5 +71,7 @@ bench: ## run the benchmarks; the program's own are beside bare handlers
 	go test -run '^$$' -bench . -benchmem ./...
 	cd e2e && go test -run '^$$' -bench . -benchtime 300x .
 
-soak: ## run all tests SOAK (20) times in random order, to find what fails now and then
-	go test -race -shuffle on -count $(SOAK) -timeout 0 ./...
+soak: ## hurt the built program for SOAK (1h), then run all tests ROUNDS (20) times in random order
+	cd e2e && GATEWAY_SOAK=$(SOAK) go test -race -count 1 -timeout 0 -run '^TestFault' -v .
+	GATEWAY_SOAK=$(SOAK) go test -race -count 1 -timeout 0 -run '^TestKilled$$' ./internal/store/sqlite
+	go test -race -shuffle on -count $(ROUNDS) -timeout 0 ./...

@@ -3,9 +3,7 @@ package e2e
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"fmt"
-	"io"
 	"net/http"
 	"os"
 	"os/exec"
@@ -284,55 +282,11 @@ func BenchmarkSignIn(b *testing.B) {
 
 func (s *benchSite) signIn(b *testing.B, transport http.RoundTripper, client *scram.Client, i int, app string) string {
 	b.Helper()
-	talk := client.NewConversation()
-	first, err := talk.Step("")
+	token, err := signIn(b.Context(), transport, s.public, person{fmt.Sprint("user", i), client}, app)
 	if err != nil {
 		b.Fatal(err)
 	}
-	var needed struct {
-		ChallengeID string `json:"challenge_id"`
-		Challenge   string `json:"challenge"`
-	}
-	s.post(b, transport, "connect", map[string]string{"client_first": first, "want": "token"}, &needed)
-	final, err := talk.Step(needed.Challenge)
-	if err != nil {
-		b.Fatal(err)
-	}
-	var ok struct {
-		ServerFinal string `json:"server_final"`
-		Token       string `json:"token"`
-	}
-	reply := map[string]string{"user": fmt.Sprint("user", i), "challenge_id": needed.ChallengeID, "challenge_reply": final, "want": "token"}
-	if app != "" {
-		reply["app"] = app
-	}
-	s.post(b, transport, "login", reply, &ok)
-	if _, err := talk.Step(ok.ServerFinal); err != nil || ok.Token == "" {
-		b.Fatalf("sign-in: %v", err)
-	}
-	return ok.Token
-}
-
-func (s *benchSite) post(b *testing.B, transport http.RoundTripper, path string, body, answer any) {
-	b.Helper()
-	raw, err := json.Marshal(body)
-	if err != nil {
-		b.Fatal(err)
-	}
-	req, err := http.NewRequestWithContext(b.Context(), http.MethodPost, fmt.Sprintf("http://auth.localhost:%d/.gateway/%s", s.public, path), bytes.NewReader(raw))
-	if err != nil {
-		b.Fatal(err)
-	}
-	req.Header.Set("Content-Type", "application/json")
-	resp, err := transport.RoundTrip(req)
-	if err != nil {
-		b.Fatal(err)
-	}
-	defer func() { _ = resp.Body.Close() }()
-	text, err := io.ReadAll(resp.Body)
-	if err != nil || resp.StatusCode != http.StatusOK || json.Unmarshal(text, answer) != nil {
-		b.Fatalf("%s: %v %s\n%s", path, err, resp.Status, text)
-	}
+	return token
 }
 
 // BenchmarkStart is the time to the first 200 of /readyz with an existing

@@ -47,6 +47,13 @@ func (l *log) String() string {
 	return l.text.String()
 }
 
+// forget throws away what was printed.
+func (l *log) forget() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.text.Reset()
+}
+
 // environ is the environment without what is meant for tests: the gateway
 // would warn that it knows no such key.
 func environ() []string {
@@ -204,7 +211,7 @@ func raw(t *testing.T, port int, text string) string {
 func cli(t *testing.T, stdin string, args ...string) (string, error) {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), program, args...)
-	cmd.Stdin, cmd.Env = strings.NewReader(stdin), environ()
+	cmd.Stdin, cmd.Env = strings.NewReader(stdin), append(environ(), "GORACE="+noWait)
 	out, err := cmd.CombinedOutput()
 	return string(out), err
 }
