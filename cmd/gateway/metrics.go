@@ -28,7 +28,7 @@ const scrapeTime = 2 * time.Second
 func (h *house) measure() {
 	r := telemetry.NewRegistry()
 	h.metrics = server.NewMetrics(r)
-	h.store.Watch(storeWatcher(r))
+	h.store.Watch(both(storeWatcher(r), storeTeller(h.log)))
 	h.reloaded = reloadWatcher(r)
 	r.Gauges("gateway_build_info", "1, by the program's version and Go's.", []string{"version", "goversion"}, func(show func(float64, ...string)) {
 		goVersion := ""
