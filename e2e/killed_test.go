@@ -29,7 +29,7 @@ func (b *book) begins(token, who string) {
 	defer b.mu.Unlock()
 	b.live[token] = who
 	if b.left--; b.left == 0 {
-		time.AfterFunc(rand.N(50*time.Millisecond), b.kill) //nolint:gosec // no secret
+		time.AfterFunc(rand.N(50*time.Millisecond), b.kill)
 	}
 }
 
@@ -73,7 +73,7 @@ func TestFaultKilledUnderLoad(t *testing.T) {
 	said, ends := 0, 0
 	for range again(t, 3) {
 		process := l.process
-		b := &book{live: map[string]string{}, ended: map[string]string{}, left: 100 + rand.IntN(100), kill: func() { process.stop(syscall.SIGKILL) }} //nolint:gosec // no secret
+		b := &book{live: map[string]string{}, ended: map[string]string{}, left: 100 + rand.IntN(100), kill: func() { process.stop(syscall.SIGKILL) }}
 		together(len(people)+3, func(worker int) {
 			switch {
 			case worker < len(people):
