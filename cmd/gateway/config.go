@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"time"
 
@@ -73,6 +74,11 @@ func configCommand(o *options) *cobra.Command {
 			}
 			for _, t := range troubles(cfg, secure, time.Now()) { //nolint:forbidigo // what an operator asks about now
 				_, _ = fmt.Fprintln(c.ErrOrStderr(), "warning:", t)
+			}
+			for _, name := range sortedKeys(cfg.Apps) {
+				if _, err := newUpstream(cfg, name, nil, slog.Default()); err != nil {
+					return err
+				}
 			}
 			_, err = fmt.Fprintln(c.OutOrStdout(), "configuration is good")
 			return err

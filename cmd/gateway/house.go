@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/http"
 	"reflect"
+	"strings"
 	"sync/atomic"
 
 	"gateway/internal/accounts"
@@ -95,7 +96,9 @@ func (h *house) furnish(cfg *config.Config) (*rooms, error) {
 	if err := h.foreignDoor(r); err != nil {
 		return nil, err
 	}
-	h.apps(r)
+	if err := h.apps(r); err != nil {
+		return nil, err
+	}
 	r.handlers = map[string]http.Handler{
 		listenPublic: s.Handler(), listenRedirect: s.RedirectHandler(), listenAuthz: s.AuthzHandler(), listenManagement: s.ManagementHandler(), listenAdmin: s.AdminHandler(),
 	}
@@ -152,37 +155,47 @@ func origins(cfg *config.Config) map[string]accounts.Origin {
 	return all
 }
 
-func (h *house) apps(r *rooms) {
+func (h *house) apps(r *rooms) error {
 	r.server.Apps = make(map[string]server.App, len(r.config.Apps))
 	r.upstreams = make(map[string]*proxy.Proxy)
-	for name, a := range r.config.Apps {
+	for _, name := range sortedKeys(r.config.Apps) {
+		a := r.config.Apps[name]
 		app := server.App{Name: name, Hosts: a.Hosts}
 		if a.Host != "" {
 			app.Hosts = append([]string{a.Host}, a.Hosts...)
 		}
-		if a.Upstream != nil {
-			r.upstreams[name] = h.upstream(name, a)
-			app.Upstream = r.upstreams[name]
+		if len(a.Ways()) > 0 {
+			p, err := h.upstream(r.config, name)
+			if err != nil {
+				return err
+			}
+			app.Upstream, r.upstreams[name] = p, p
 		}
 		r.server.Apps[name] = app
 	}
+	return nil
 }
 
-// upstream keeps the proxy of an app whose way stays as it was, with its open
+// upstream keeps the proxy of an app whose ways stay as they were, with its open
 // connections: what the policy says of the app is none of its business.
-func (h *house) upstream(name string, a config.App) *proxy.Proxy {
-	if old := h.rooms.Load(); old != nil && reflect.DeepEqual(way(old.config.Apps[name]), way(a)) {
-		if p, kept := old.upstreams[name]; kept {
-			return p
-		}
-	}
-	failed := func(w http.ResponseWriter, r *http.Request, err error) {
+func (h *house) upstream(cfg *config.Config, name string) (*proxy.Proxy, error) {
+	fresh, err := newUpstream(cfg, name, func(w http.ResponseWriter, r *http.Request, err error) {
 		h.rooms.Load().server.UpstreamFailed(w, r, err)
+	}, h.log)
+	if err != nil {
+		return nil, err
 	}
-	return proxy.New(a.Upstream, failed, h.log)
+	if old := h.rooms.Load(); old != nil && old.upstreams[name] != nil && old.upstreams[name].Same(fresh) {
+		return old.upstreams[name], nil
+	}
+	return fresh, nil
 }
 
-func way(a config.App) config.App {
-	a.App = policy.App{}
-	return a
+func newUpstream(cfg *config.Config, name string, failed proxy.Failed, log *slog.Logger) (*proxy.Proxy, error) {
+	p, err := proxy.New(cfg.Apps[name].Ways(), failed, log)
+	if err != nil {
+		key, message, _ := strings.Cut(err.Error(), ": ")
+		return nil, badConfig{cfg.Complaint("apps."+name+"."+key, message)}
+	}
+	return p, nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"maps"
 	"os"
 	"slices"
 	"syscall"
@@ -81,7 +82,7 @@ func (s *service) reload(ctx context.Context, from source, files *changes) (chan
 	switch {
 	case files.moved():
 		return false, errMoving
-	case cfg.Same(old.config) && next.tls == old.tls && len(s.listeners) == len(places(cfg)):
+	case cfg.Same(old.config) && next.tls == old.tls && maps.Equal(next.upstreams, old.upstreams) && len(s.listeners) == len(places(cfg)):
 		return false, nil
 	}
 	if err := s.move(ctx, next); err != nil {

@@ -14,6 +14,7 @@ import (
 	"net/url"
 	"slices"
 
+	"gateway/internal/proxy"
 	"gateway/policy"
 	"gateway/providers"
 	"gateway/sessions"
@@ -90,7 +91,17 @@ type Admins struct {
 // App is a protected site.
 type App struct {
 	policy.App `yaml:",inline"`
-	Upstream   *url.URL `yaml:"upstream"` // nil: behind a front proxy; scheme, host and port only
+	Upstream   *url.URL         `yaml:"upstream"` // nil: behind a front proxy; scheme, host and port only
+	Upstreams  []proxy.Upstream `yaml:"upstreams"`
+}
+
+// Ways returns the app's upstreams, however they are written; none behind a
+// front proxy.
+func (a App) Ways() []proxy.Upstream {
+	if a.Upstream != nil {
+		return []proxy.Upstream{{URL: a.Upstream}}
+	}
+	return a.Upstreams
 }
 
 // Log says how the program writes its log.

@@ -1,8 +1,10 @@
 package config
 
 import (
+	"maps"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 )
 
@@ -12,6 +14,13 @@ func (c *Config) Files() []string {
 	files := append([]string{c.file}, c.secrets...)
 	for _, pair := range c.TLS.Pairs() {
 		files = append(files, pair.Cert, pair.Key)
+	}
+	for _, name := range slices.Sorted(maps.Keys(c.Apps)) {
+		for _, u := range c.Apps[name].Upstreams {
+			if u.CAFile != "" {
+				files = append(files, u.CAFile)
+			}
+		}
 	}
 	return files
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strings"
 
 	"gateway/internal/canonical"
@@ -31,7 +32,7 @@ func (u URL) AppOrigin(host string) string {
 
 // parseURL reads the address of the portal.
 func parseURL(raw string) (any, error) {
-	u, err := parseOrigin(raw)
+	u, err := parseOrigin(raw, "https", "http")
 	if err != nil {
 		return nil, err
 	}
@@ -50,7 +51,7 @@ func parseURL(raw string) (any, error) {
 
 // parseUpstream reads the address of an app behind our own proxy.
 func parseUpstream(raw string) (any, error) {
-	u, err := parseOrigin(raw)
+	u, err := parseOrigin(raw, "http", "https", "h2c")
 	if err != nil {
 		return nil, err
 	}
@@ -60,13 +61,14 @@ func parseUpstream(raw string) (any, error) {
 
 // parseOrigin reads scheme, host and port. Errors never repeat what was
 // written: it may hold a password.
-func parseOrigin(raw string) (*url.URL, error) {
+func parseOrigin(raw string, schemes ...string) (*url.URL, error) {
 	u, err := url.Parse(raw)
 	switch {
 	case err != nil || u.Opaque != "" || u.Hostname() == "":
 		return nil, errors.New("must be an address like https://host or https://host:port")
-	case u.Scheme != "https" && u.Scheme != "http":
-		return nil, errors.New("must begin with https:// or http://")
+	case !slices.Contains(schemes, u.Scheme):
+		last := len(schemes) - 1
+		return nil, errors.New("must begin with " + strings.Join(schemes[:last], "://, ") + ":// or " + schemes[last] + "://")
 	case u.User != nil:
 		return nil, errors.New("must not hold a user or password")
 	case u.Path != "" && u.Path != "/", strings.ContainsAny(raw, "?#"):

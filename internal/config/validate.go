@@ -170,7 +170,8 @@ func (v *validation) apps() {
 			}
 			v.host(hostPath(path, i), written)
 		}
-		if app.Upstream == nil && v.Authz.Listen == "" {
+		v.upstreams(path, app)
+		if len(app.Ways()) == 0 && v.Authz.Listen == "" {
 			v.warn(v.place(path), path, "nothing serves this app: it has no upstream, and authz.listen is off")
 		}
 		v.subjects(path+".allow", app.Allow)
@@ -189,6 +190,29 @@ func (v *validation) apps() {
 func (v *validation) rules(path string, rules []policy.Rule) {
 	for i, rule := range rules {
 		v.subjects(item(path, i)+".allow", rule.Allow)
+	}
+}
+
+// upstreams checks the ways to an app.
+func (v *validation) upstreams(path string, app App) {
+	list := path + ".upstreams"
+	if !v.given(list) {
+		return
+	}
+	if app.Upstream != nil {
+		v.wrong(list, "upstream is there too: leave one of them out")
+	}
+	if len(app.Upstreams) == 0 {
+		v.wrong(list, "empty: name an upstream or leave it out")
+	}
+	for i, u := range app.Upstreams {
+		v.adopt(item(list, i), u.Validate())
+		if len(u.Paths) == 0 && v.given(item(list, i)+".paths") {
+			v.wrong(item(list, i)+".paths", "empty: leave it out for all paths")
+		}
+		if len(u.Paths) == 0 && i < len(app.Upstreams)-1 {
+			v.wrong(item(list, i), "has all paths, so what follows is never asked: put it last, or give it paths")
+		}
 	}
 }
 
@@ -263,11 +287,12 @@ func (v *validation) adopt(base string, err error) {
 // plainly adopts an error that begins with its key and a colon.
 func (v *validation) plainly(base string, err error) {
 	key, message, keyed := strings.Cut(err.Error(), ": ")
-	if !keyed || !plainKey(key) {
+	name := strings.TrimRight(key, "[]0123456789") // of a list
+	if !keyed || !plainKey(name) {
 		v.wrong(base, "%v", err)
 		return
 	}
-	v.wrong(join(base, key), "%s", message)
+	v.wrong(join(base, name)+key[len(name):], "%s", message)
 }
 
 // apart returns the errors that were joined.

@@ -29,17 +29,20 @@ func passing(t *testing.T, app http.HandlerFunc) http.Handler {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := proxy.New(to, func(w http.ResponseWriter, _ *http.Request, err error) {
+	p, err := proxy.New([]proxy.Upstream{{URL: to}}, func(w http.ResponseWriter, _ *http.Request, err error) {
 		t.Errorf("the app has failed: %v", err)
 		w.WriteHeader(http.StatusBadGateway)
 	}, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		target, err := canonical.ParseTarget(r.RequestURI)
 		if err != nil {
 			t.Error(err)
 			return
 		}
-		p.Serve(new(proxy.Stream), w, r, proxy.Forward{Target: target, Host: "app.test", Scheme: "https", OwnCookie: func(string) bool { return false }})
+		p.Way(target.Path).Serve(new(proxy.Stream), w, r, proxy.Forward{Target: target, Host: "app.test", Scheme: "https", OwnCookie: func(string) bool { return false }})
 	})
 }
 

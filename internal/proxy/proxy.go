@@ -4,25 +4,34 @@
 package proxy
 
 import (
+	"bytes"
 	"errors"
+	"fmt"
 	"log/slog"
 	"maps"
-	"net"
 	"net/http"
 	"net/http/httputil"
 	"net/netip"
 	"net/url"
+	"reflect"
+	"slices"
 	"strings"
 	"sync"
-	"time"
 
 	"gateway/internal/canonical"
+	"gateway/policy"
 )
 
-// Proxy passes requests on to one upstream.
-type Proxy struct {
+// Proxy passes the requests of one app on to its upstreams.
+type Proxy struct{ ways []*Way }
+
+// Way is the way to one upstream.
+type Way struct {
+	upstream  Upstream
+	ca        []byte // what was in its CAFile
+	paths     policy.Paths
+	transport ways
 	reverse   httputil.ReverseProxy
-	transport *http.Transport
 }
 
 // Failed answers a request whose upstream did not, or that was cut before it
@@ -45,14 +54,37 @@ type Forward struct {
 
 type forwardKey struct{}
 
-// New returns a proxy to the origin of upstream (scheme, host, port).
-func New(upstream *url.URL, failed Failed, log *slog.Logger) *Proxy {
-	origin := &url.URL{Scheme: upstream.Scheme, Host: upstream.Host}
-	way := transport()
-	return &Proxy{transport: way, reverse: httputil.ReverseProxy{
+// New returns a proxy to upstreams, which are valid. Their files are read.
+func New(upstreams []Upstream, failed Failed, log *slog.Logger) (*Proxy, error) {
+	p := &Proxy{}
+	for i, u := range upstreams {
+		way, err := newWay(u, failed, log)
+		if err != nil {
+			return nil, fmt.Errorf("upstreams[%d].%w", i, err)
+		}
+		p.ways = append(p.ways, way)
+	}
+	return p, nil
+}
+
+func newWay(u Upstream, failed Failed, log *slog.Logger) (*Way, error) {
+	if err := u.Validate(); err != nil {
+		return nil, err
+	}
+	ca, pool, err := u.authorities()
+	if err != nil {
+		return nil, err
+	}
+	paths, err := policy.ParsePaths(u.Paths)
+	if err != nil {
+		return nil, err
+	}
+	origin := u.origin()
+	w := &Way{upstream: u, ca: ca, paths: paths, transport: newWays(u, pool)}
+	w.reverse = httputil.ReverseProxy{
 		Rewrite:        func(pr *httputil.ProxyRequest) { rewrite(pr, origin) },
 		ModifyResponse: answered,
-		Transport:      way,
+		Transport:      w.transport,
 		BufferPool:     &buffers,
 		FlushInterval:  0, // event streams and unknown lengths are flushed at once by httputil, the others by Stream
 		ErrorHandler: func(w http.ResponseWriter, r *http.Request, err error) {
@@ -64,26 +96,36 @@ func New(upstream *url.URL, failed Failed, log *slog.Logger) *Proxy {
 			failed(w, r, err)
 		},
 		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn),
-	}}
+	}
+	return w, nil
 }
 
-// transport talks to one upstream: no proxy from the environment, connections
-// kept, compression passed through.
-func transport() *http.Transport {
-	dialer := &net.Dialer{Timeout: 5 * time.Second, KeepAlive: 30 * time.Second}
-	return &http.Transport{
-		DialContext: dialer.DialContext, MaxIdleConns: 512, MaxIdleConnsPerHost: 512, IdleConnTimeout: 90 * time.Second,
-		TLSHandshakeTimeout: 5 * time.Second, DisableCompression: true, ResponseHeaderTimeout: time.Minute, MaxResponseHeaderBytes: 256 << 10,
+// Way returns the first way that has the path, or nil.
+func (p *Proxy) Way(path canonical.Path) *Way {
+	for _, w := range p.ways {
+		if w.paths.Have(path) {
+			return w
+		}
 	}
+	return nil
+}
+
+// Same reports whether both lead to the same, in the same way.
+func (p *Proxy) Same(other *Proxy) bool {
+	return slices.EqualFunc(p.ways, other.ways, func(a, b *Way) bool { return reflect.DeepEqual(a.upstream, b.upstream) && bytes.Equal(a.ca, b.ca) })
 }
 
 // Close lets go of connections that nobody uses, those that are in use once
 // they are not. What is under way goes on.
-func (p *Proxy) Close() { p.transport.CloseIdleConnections() }
+func (p *Proxy) Close() {
+	for _, w := range p.ways {
+		w.transport.close()
+	}
+}
 
 // Serve passes the request on as the stream, until it is over or cut. It
 // reports whether the app has had the whole body; else somebody has to close it.
-func (p *Proxy) Serve(s *Stream, w http.ResponseWriter, r *http.Request, f Forward) (whole bool) {
+func (way *Way) Serve(s *Stream, w http.ResponseWriter, r *http.Request, f Forward) (whole bool) {
 	if r.ContentLength != 0 && r.Body != nil {
 		f.body = &upload{ReadCloser: r.Body}
 	}
@@ -93,7 +135,7 @@ func (p *Proxy) Serve(s *Stream, w http.ResponseWriter, r *http.Request, f Forwa
 	if f.body != nil {
 		r.Body = f.body // of the copy that is passed on
 	}
-	p.reverse.ServeHTTP(s, r)
+	way.reverse.ServeHTTP(s, r)
 	return f.body == nil || f.body.ended.Load()
 }
 

@@ -60,6 +60,10 @@ func (s *Server) serveApp(w http.ResponseWriter, r *http.Request) error {
 	if app.Upstream == nil {
 		return errNoUpstream
 	}
+	way := app.Upstream.Way(q.target.Path)
+	if way == nil {
+		return explain(errNoUpstream, "This app has no upstream for this path.")
+	}
 	identity := make(http.Header, 5)
 	identityHeaders(identity, v.who, assertion)
 	if r.ContentLength != 0 { // what the app may receive may take its time
@@ -67,7 +71,7 @@ func (s *Server) serveApp(w http.ResponseWriter, r *http.Request) error {
 	}
 	under := s.Streams.enter(q, v)
 	defer s.Streams.leave(under)
-	whole := app.Upstream.Serve(&under.Stream, w, r, proxy.Forward{
+	whole := way.Serve(&under.Stream, w, r, proxy.Forward{
 		Target: q.target, Host: q.audience[strings.Index(q.audience, "://")+3:], Scheme: s.Site.Scheme, Client: q.client,
 		Identity: identity, DropAuthorization: q.credential.bearer, OwnCookie: ownCookie,
 	})

@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
-	"net/url"
 	"runtime/pprof"
 	"slices"
 	"strings"
@@ -64,12 +63,8 @@ func BenchmarkProxy(b *testing.B) {
 	h := open(b, plain)
 	app := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("hello")) }))
 	b.Cleanup(app.Close)
-	to, err := url.Parse(app.URL)
-	h.must(err)
-	wiki := h.server.Apps["wiki"]
-	wiki.Upstream = proxy.New(to, h.server.UpstreamFailed, h.server.Log)
-	h.server.Apps["wiki"] = wiki
-	bare := &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(to) }, Transport: &http.Transport{MaxIdleConnsPerHost: 512}}
+	h.leads("wiki", proxy.Upstream{URL: h.url(app.URL)})
+	bare := &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(h.url(app.URL)) }, Transport: &http.Transport{MaxIdleConnsPerHost: 512}}
 	for _, row := range []struct {
 		name    string
 		handler http.Handler

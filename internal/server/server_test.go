@@ -201,12 +201,25 @@ func (h *house) guard() {
 		h.server.Apps[a.Name] = server.App{Name: a.Name, Hosts: []string{a.Host}}
 	}
 	for name, address := range map[string]string{"wiki": h.echo.URL, "board": h.echo.URL, "down": refusing(h)} {
-		app := h.server.Apps[name]
-		to, err := url.Parse(address)
-		h.must(err)
-		app.Upstream = proxy.New(to, func(w http.ResponseWriter, r *http.Request, err error) { h.server.UpstreamFailed(w, r, err) }, h.server.Log)
-		h.server.Apps[name] = app
+		h.leads(name, proxy.Upstream{URL: h.url(address)})
 	}
+}
+
+// leads puts an app behind the own proxy.
+func (h *house) leads(name string, upstreams ...proxy.Upstream) {
+	h.Helper()
+	p, err := proxy.New(upstreams, func(w http.ResponseWriter, r *http.Request, err error) { h.server.UpstreamFailed(w, r, err) }, h.server.Log)
+	h.must(err)
+	app := h.server.Apps[name]
+	app.Upstream = p
+	h.server.Apps[name] = app
+}
+
+func (h *house) url(address string) *url.URL {
+	h.Helper()
+	u, err := url.Parse(address)
+	h.must(err)
+	return u
 }
 
 func (h *house) people() {

@@ -143,11 +143,7 @@ func curt(h *house) {
 		_, _ = io.Copy(io.Discard, conn)
 	}))
 	h.Cleanup(app.Close)
-	to, err := url.Parse(app.URL)
-	h.must(err)
-	down := h.server.Apps["down"]
-	down.Upstream = proxy.New(to, h.server.UpstreamFailed, h.server.Log)
-	h.server.Apps["down"] = down
+	h.leads("down", proxy.Upstream{URL: h.url(app.URL)})
 }
 
 // An app that has answered without it does not keep a body coming.

@@ -15,7 +15,6 @@ import (
 	"time"
 
 	"gateway/internal/proxy"
-	"gateway/internal/server"
 )
 
 // wire is an app that writes down the bytes of each request that it can make
@@ -103,8 +102,7 @@ func TestSmuggling(t *testing.T) {
 	var app *wire
 	h := open(t, https, func(h *house) {
 		app = newWire(h)
-		to := &url.URL{Scheme: "http", Host: app.Addr().String()}
-		h.server.Apps["wiki"] = server.App{Name: "wiki", Hosts: []string{h.site.wiki}, Upstream: proxy.New(to, func(w http.ResponseWriter, r *http.Request, err error) { h.server.UpstreamFailed(w, r, err) }, h.server.Log)}
+		h.leads("wiki", proxy.Upstream{URL: &url.URL{Scheme: "http", Host: app.Addr().String()}})
 	})
 	h.watch.failing.Store(true)
 	bob := h.as(h.bob)

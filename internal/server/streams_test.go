@@ -27,7 +27,6 @@ import (
 
 // lasting is an app that goes on until somebody ends it.
 type lasting struct {
-	url   string
 	under atomic.Int64 // requests that it is busy with
 }
 
@@ -35,13 +34,8 @@ type lasting struct {
 func (l *lasting) behind(h *house) {
 	app := httptest.NewServer(l)
 	h.Cleanup(app.Close)
-	l.url = app.URL
-	to, err := url.Parse(l.url)
-	h.must(err)
 	for _, name := range []string{"wiki", "board"} {
-		app := h.server.Apps[name]
-		app.Upstream = proxy.New(to, h.server.UpstreamFailed, h.server.Log)
-		h.server.Apps[name] = app
+		h.leads(name, proxy.Upstream{URL: h.url(app.URL)})
 	}
 }
 
