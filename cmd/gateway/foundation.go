@@ -36,6 +36,7 @@ type foundation struct {
 	users    *accounts.Cache
 	throttle *throttle.Table
 	streams  *server.Streams
+	book     *audit.Book
 	audit    *audit.Log
 }
 
@@ -60,6 +61,9 @@ func (f *foundation) open(ctx context.Context) error {
 	if f.store, err = sqlite.Open(ctx, f.dir.Path("")); err != nil {
 		return err
 	}
+	if err := f.openBook(); err != nil {
+		return err
+	}
 	if f.seals, err = seals(f.keys.seal); err != nil {
 		return err
 	}
@@ -77,7 +81,7 @@ func (f *foundation) open(ctx context.Context) error {
 	f.users = &accounts.Cache{}
 	f.throttle = &throttle.Table{Store: f.store, Key: f.keys.throttle}
 	f.streams = &server.Streams{}
-	f.audit = &audit.Log{Handler: f.log.Handler()}
+	f.audit = &audit.Log{Book: f.book, Handler: f.log.Handler()}
 	f.log.Debug("keys", slog.String("sessions", f.keys.sessions.KeyID()), slog.String("assertions", f.keys.assertions.KeyID()))
 	return nil
 }
@@ -85,8 +89,11 @@ func (f *foundation) open(ctx context.Context) error {
 // close gives the data folder up.
 func (f *foundation) close() error {
 	var err error
+	if f.book != nil {
+		err = f.book.Close()
+	}
 	if f.store != nil {
-		err = f.store.Close()
+		err = errors.Join(err, f.store.Close())
 	}
 	return errors.Join(err, f.dir.Close())
 }

@@ -30,6 +30,7 @@ func (h *house) measure() {
 	h.metrics = server.NewMetrics(r)
 	h.store.Watch(both(storeWatcher(r), storeTeller(h.log)))
 	h.reloaded = reloadWatcher(r)
+	h.audit.Wrote = auditWatcher(r)
 	r.Gauges("gateway_build_info", "1, by the program's version and Go's.", []string{"version", "goversion"}, func(show func(float64, ...string)) {
 		goVersion := ""
 		if info, ok := debug.ReadBuildInfo(); ok {
@@ -54,6 +55,22 @@ func (h *house) measure() {
 // count makes labels of what a configuration names.
 func (h *house) count(cfg *config.Config) {
 	h.metrics.Know(sortedKeys(cfg.Apps), append(sortedKeys(cfg.Providers), identity.Local))
+}
+
+// auditWatcher counts the lines of the audit log.
+func auditWatcher(r *telemetry.Registry) func(bool, error) {
+	lines := r.Counters("gateway_audit_lines_total", "Lines for the audit log, by what became of them.", "outcome")
+	written, suppressed, failed := lines.Of("written"), lines.Of("suppressed"), lines.Of("failed")
+	return func(left bool, err error) {
+		switch {
+		case err != nil:
+			failed.Inc()
+		case left:
+			suppressed.Inc()
+		default:
+			written.Inc()
+		}
+	}
 }
 
 // reloadWatcher measures how reloads end. To start is to load the first time.

@@ -82,6 +82,7 @@ func (h *house) serve(ctx context.Context, from source, hangup <-chan os.Signal,
 	}
 	s.start(listeners)
 	s.running.Go(func() { h.sweep(ctx) })
+	s.running.Go(func() { h.keepBook(ctx) })
 	s.running.Go(func() { h.watch(ctx) })
 	lasting, stopStreams := context.WithCancel(context.WithoutCancel(ctx)) // while requests are still under way
 	defer stopStreams()

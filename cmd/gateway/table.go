@@ -29,9 +29,7 @@ func listing(o *options, use, short string, args cobra.PositionalArgs, ask func(
 					return err
 				}
 				if asJSON {
-					e := json.NewEncoder(c.OutOrStdout())
-					e.SetIndent("", "  ")
-					return e.Encode(found)
+					return printJSON(c.OutOrStdout(), found)
 				}
 				return table(c.OutOrStdout(), rows)
 			})
@@ -39,6 +37,12 @@ func listing(o *options, use, short string, args cobra.PositionalArgs, ask func(
 	}
 	c.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	return c
+}
+
+func printJSON(out io.Writer, v any) error {
+	e := json.NewEncoder(out)
+	e.SetIndent("", "  ")
+	return e.Encode(v)
 }
 
 func table(out io.Writer, rows []row) error {

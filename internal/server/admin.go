@@ -196,7 +196,9 @@ func (s *Server) adminAdd(c *gin.Context) error {
 	if err != nil {
 		return adminExplained(err)
 	}
-	s.auditAdmin(c.Request.Context(), "user add", u)
+	if err := s.auditAdmin(c.Request.Context(), "user add", u); err != nil {
+		return err
+	}
 	writeJSON(c.Writer, http.StatusCreated, "application/json", adminUser(u))
 	return nil
 }
@@ -235,7 +237,9 @@ func (s *Server) adminStatus(action string, status identity.Status) func(*gin.Co
 				return err
 			}
 		}
-		s.auditAdmin(ctx, action, u)
+		if err := s.auditAdmin(ctx, action, u); err != nil {
+			return err
+		}
 		writeJSON(c.Writer, http.StatusOK, "application/json", adminUser(u))
 		return nil
 	}
@@ -253,7 +257,9 @@ func (s *Server) adminApprove(c *gin.Context) error {
 	if u, err = s.Register.Approve(ctx, u.ID); err != nil {
 		return adminExplained(err)
 	}
-	s.auditAdmin(ctx, "user approve", u)
+	if err := s.auditAdmin(ctx, "user approve", u); err != nil {
+		return err
+	}
 	writeJSON(c.Writer, http.StatusOK, "application/json", adminUser(u))
 	return nil
 }
@@ -274,7 +280,9 @@ func (s *Server) adminDelete(c *gin.Context) error {
 	if _, err := s.Sessions.RevokeUser(ctx, u.ID); err != nil { // one that came in between
 		return err
 	}
-	s.auditAdmin(ctx, "user delete", u)
+	if err := s.auditAdmin(ctx, "user delete", u); err != nil {
+		return err
+	}
 	writeJSON(c.Writer, http.StatusOK, "application/json", AdminDone{Sessions: ended})
 	return nil
 }
@@ -293,7 +301,9 @@ func (s *Server) adminGroups(c *gin.Context) error {
 	if u, err = s.Register.SetGroups(c.Request.Context(), u.ID, groupEdit(edit)); err != nil {
 		return adminExplained(err)
 	}
-	s.auditAdmin(c.Request.Context(), "user groups", u)
+	if err := s.auditAdmin(c.Request.Context(), "user groups", u); err != nil {
+		return err
+	}
 	writeJSON(c.Writer, http.StatusOK, "application/json", adminUser(u))
 	return nil
 }
@@ -339,7 +349,9 @@ func (s *Server) adminRevoke(c *gin.Context) error {
 	if err := s.Sessions.Revoke(ctx, sid); err != nil {
 		return err
 	}
-	s.record(ctx, audit.Event{Kind: audit.Admin, Outcome: audit.Done, Action: "session revoke", Session: sid})
+	if err := s.done(ctx, audit.Event{Action: "session revoke", Session: sid}); err != nil {
+		return err
+	}
 	writeJSON(c.Writer, http.StatusOK, "application/json", AdminDone{Sessions: together})
 	return nil
 }
@@ -375,7 +387,9 @@ func (s *Server) adminRevokeUser(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	s.auditAdmin(ctx, "session revoke", u)
+	if err := s.auditAdmin(ctx, "session revoke", u); err != nil {
+		return err
+	}
 	writeJSON(c.Writer, http.StatusOK, "application/json", AdminDone{Sessions: ended})
 	return nil
 }
@@ -404,8 +418,17 @@ func adminExplained(err error) error {
 	return err
 }
 
-func (s *Server) auditAdmin(ctx context.Context, action string, u identity.User) {
-	s.record(ctx, audit.Event{Kind: audit.Admin, Outcome: audit.Done, Action: action, UserID: u.ID, Login: u.Login, Groups: u.Groups})
+func (s *Server) auditAdmin(ctx context.Context, action string, u identity.User) error {
+	return s.done(ctx, audit.Event{Action: action, UserID: u.ID, Login: u.Login, Groups: u.Groups})
+}
+
+// done writes down what an administrator has done before it is said to be done.
+func (s *Server) done(ctx context.Context, e audit.Event) error {
+	e.Kind, e.Outcome = audit.Admin, audit.Done
+	if err := s.record(ctx, e); err != nil {
+		return explain(err, "It is done, but the audit log could not be written. The log of the gateway tells why.")
+	}
+	return nil
 }
 
 func groupEdit(e AdminGroups) accounts.GroupEdit {

@@ -76,7 +76,9 @@ func (s *Server) adminInvite(c *gin.Context) error {
 	if err != nil {
 		return adminExplained(err)
 	}
-	s.record(ctx, audit.Event{Kind: audit.Admin, Outcome: audit.Done, Action: "user invite", Invitation: i.ID, Origin: i.Origin, Groups: i.Groups})
+	if err := s.done(ctx, audit.Event{Action: "user invite", Invitation: i.ID, Origin: i.Origin, Groups: i.Groups}); err != nil {
+		return err
+	}
 	writeJSON(c.Writer, http.StatusCreated, "application/json", s.linked(i, code, ""))
 	return nil
 }
@@ -117,7 +119,9 @@ func (s *Server) adminWithdraw(c *gin.Context) error {
 	if err := s.Register.Withdraw(ctx, id); err != nil {
 		return adminExplained(err)
 	}
-	s.record(ctx, audit.Event{Kind: audit.Admin, Outcome: audit.Done, Action: "user invite revoke", Invitation: id})
+	if err := s.done(ctx, audit.Event{Action: "user invite revoke", Invitation: id}); err != nil {
+		return err
+	}
 	writeJSON(c.Writer, http.StatusOK, "application/json", AdminDone{})
 	return nil
 }
@@ -149,7 +153,9 @@ func (s *Server) letChoose(c *gin.Context, u identity.User, seconds int, action 
 	if err != nil {
 		return adminExplained(err)
 	}
-	s.record(ctx, audit.Event{Kind: audit.Admin, Outcome: audit.Done, Action: action, Invitation: i.ID, UserID: u.ID, Login: u.Login, Groups: u.Groups})
+	if err := s.done(ctx, audit.Event{Action: action, Invitation: i.ID, UserID: u.ID, Login: u.Login, Groups: u.Groups}); err != nil {
+		return err
+	}
 	writeJSON(c.Writer, http.StatusCreated, "application/json", s.linked(i, code, u.Login))
 	return nil
 }

@@ -3,10 +3,13 @@ package server_test
 import (
 	"encoding/json"
 	"net/http"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"gateway/internal/audit"
 )
 
 // audited returns the lines of the book in which a field has a value.
@@ -87,4 +90,69 @@ func TestKnownLoginsAreInTheLog(t *testing.T) {
 			t.Error("the log holds a name that nobody has")
 		}
 	})
+}
+
+// Nobody comes in whom the book does not know, and nothing is said to be done
+// that it does not have. Refusals and sign-outs go on: to let nobody out would
+// help nobody.
+func TestNoBookNoSignIn(t *testing.T) {
+	both(t, func(t *testing.T, h *house) {
+		alice := h.as(h.alice)
+		h.as(h.bob)
+		cookie := h.at(h.alice)
+		sessions := h.live("")
+		h.must(h.book.Close())
+		h.watch.failing.Store(true)
+		b := h.browser()
+		b.login(h.alice).refuses("by password", http.StatusServiceUnavailable, "Unavailable")
+		if got := b.kept(h.Portal, h.site.sessionCookie); got != "" {
+			t.Error("a cookie is set")
+		}
+		b = h.browser()
+		page, _ := b.signInAt("corp", "/")
+		page.wants(http.StatusServiceUnavailable)
+		if got := h.live(""); got != sessions {
+			t.Errorf("%d sessions, want %d as before", got, sessions)
+		}
+		h.asks(forwardAuth, h.about("/x", cookie...)).wants(http.StatusOK)
+		h.asks(forwardAuth, h.about("/closed/x", cookie...)).wants(http.StatusForbidden)
+		alice.post(h.Portal+"/.gateway/logout", "").wants(http.StatusOK)
+		a := h.command(http.MethodPost, "/users/bob/disable", nil).wants(http.StatusServiceUnavailable)
+		if !strings.Contains(a.field("detail"), "It is done, but the audit log could not be written.") {
+			t.Errorf("an administrator is told %q", a.field("detail"))
+		}
+		if h.live(h.bob.id) != 0 || h.live(h.alice.id) != 2 { // the other browser: portal and wiki
+			t.Errorf("sessions go on: bob %d, alice %d", h.live(h.bob.id), h.live(h.alice.id))
+		}
+	})
+}
+
+// What the log says and what the book has are the same lines.
+func TestLogAndBookAgree(t *testing.T) {
+	t.Parallel()
+	h := open(t, https)
+	h.fails("alice")
+	alice := h.at(h.bob)
+	h.asks(forwardAuth, h.about("/closed/x", alice...)).wants(http.StatusForbidden)
+	h.command(http.MethodPost, "/users/bob/groups", map[string]any{"add": []string{"staff"}}).wants(http.StatusOK)
+	written, err := audit.Find(h.audits, audit.Filter{}, 1000)
+	h.must(err)
+	if len(written) < 10 {
+		t.Fatalf("the book has %d lines", len(written))
+	}
+	for _, want := range written {
+		said := h.audited("mac", want.MAC)
+		if len(said) != 1 {
+			t.Fatalf("the log says %d times what the book has as %+v", len(said), want)
+		}
+		raw, err := json.Marshal(want)
+		h.must(err)
+		var fields map[string]any
+		h.must(json.Unmarshal(raw, &fields))
+		for name, value := range fields {
+			if name != "time" && !reflect.DeepEqual(said[0][name], value) {
+				t.Errorf("line %d: %s is %v in the log, %v in the book", want.Seq, name, said[0][name], value)
+			}
+		}
+	}
 }

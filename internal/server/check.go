@@ -77,16 +77,25 @@ func (s *Server) auditRefusal(ctx context.Context, q question, v verdict) {
 	if v.who != nil {
 		e.UserID, e.Login, e.Session = v.who.UserID, v.who.Login, v.session.ID
 	}
-	s.record(ctx, e)
+	s.note(ctx, e)
 }
 
-// record writes an audit line; a book that cannot be written is told in the log.
-func (s *Server) record(ctx context.Context, e audit.Event) {
-	s.Metrics.recorded(e)
-	if err := s.Audit.Record(ctx, e); err != nil {
+// record writes an audit line. If it cannot be written, what it is about must
+// not happen, or not be said to have happened.
+func (s *Server) record(ctx context.Context, e audit.Event) error {
+	err := s.Audit.Record(ctx, e)
+	if err != nil {
 		s.log().ErrorContext(ctx, "audit line could not be written", slog.Any("cause", err))
+		e.Outcome = audit.Failed
+		err = fmt.Errorf("%w: audit: %w", errUnavailable, err)
 	}
+	s.Metrics.recorded(e)
+	return err
 }
+
+// note writes an audit line about what is as it is, whether it can be written
+// or not: a refusal, the end of a session.
+func (s *Server) note(ctx context.Context, e audit.Event) { _ = s.record(ctx, e) }
 
 // assertion returns the signed identity for the app; nobody has none.
 func (s *Server) assertion(v verdict, audience string) (string, error) {

@@ -178,5 +178,5 @@ func (s *Server) auditLink(c *gin.Context, p accounts.Purpose, u identity.User, 
 	case cause != nil:
 		e.Outcome, e.Reason = outcomeOf(cause)
 	}
-	s.record(c.Request.Context(), e)
+	s.note(c.Request.Context(), e)
 }

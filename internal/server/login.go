@@ -209,7 +209,7 @@ func (s *Server) resolved(c *gin.Context, who identity.Identity, user identity.U
 		if errors.Is(err, accounts.ErrUnverified) {
 			reason = identity.Unverified
 		}
-		s.record(c.Request.Context(), audit.Event{
+		s.note(c.Request.Context(), audit.Event{
 			Kind: audit.SignIn, Outcome: audit.Refused, Reason: string(reason), UserID: user.ID, Login: user.Login,
 			Origin: who.Provider, Client: s.client(c.Request),
 		})
@@ -321,7 +321,7 @@ func (s *Server) auditFailedSignIn(c *gin.Context, origin, login string, cause e
 	if errors.Is(cause, accounts.ErrDisabled) {
 		reason = "disabled"
 	}
-	s.record(c.Request.Context(), audit.Event{
+	s.note(c.Request.Context(), audit.Event{
 		Kind: audit.SignIn, Outcome: outcome, Reason: reason, Origin: origin, Login: s.known(c, login, cause), Client: s.client(c.Request),
 	})
 }

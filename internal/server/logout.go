@@ -61,7 +61,7 @@ func (s *Server) end(c *gin.Context, cred credential, audience string) (endSessi
 	if err := s.Sessions.Revoke(ctx, session.ID); err != nil {
 		return "", err
 	}
-	s.record(ctx, audit.Event{
+	s.note(ctx, audit.Event{
 		Kind: audit.SignOut, Outcome: audit.Done, UserID: session.UserID, Origin: session.Provider, Session: session.ID, Client: s.client(c.Request),
 	})
 	return s.endSessionURL(session.Provider), nil

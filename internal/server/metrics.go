@@ -67,7 +67,7 @@ const (
 	signInDone
 	signInRefused
 	signInThrottled
-	signInWaiting // for approval
+	signInWaiting // for approval, or for an address to be verified
 )
 
 var results = [...]string{signInFailed: "failed", signInDone: "done", signInRefused: "refused", signInThrottled: "throttled", signInWaiting: "waiting"}
@@ -198,7 +198,7 @@ func (m *Metrics) recorded(e audit.Event) {
 	switch {
 	case e.Reason == "TooManyAttempts":
 		x = signInThrottled
-	case e.Reason == string(identity.Waiting):
+	case e.Reason == string(identity.Waiting), e.Reason == string(identity.Unverified):
 		x = signInWaiting
 	case e.Outcome == audit.Done:
 		x = signInDone

@@ -83,12 +83,14 @@ type house struct {
 	Wiki   string
 	Board  string
 
-	dir   string // of the store
-	store *sqlite.Store
-	echo  *upstream
-	corp  *providertest.Server
-	log   *book
-	clock *clock
+	dir    string // of the store
+	store  *sqlite.Store
+	book   *audit.Book
+	audits string // its folder
+	echo   *upstream
+	corp   *providertest.Server
+	log    *book
+	clock  *clock
 
 	public     *httptest.Server // https where the site is
 	front      *httptest.Server // the public listener without TLS, as behind a front proxy
@@ -110,13 +112,17 @@ func open(t testing.TB, s site, change ...func(*house)) *house {
 	t.Helper()
 	h := &house{
 		TB: t, site: s, Portal: s.origin(s.portal), Wiki: s.origin(s.wiki), Board: s.origin(s.board),
-		dir: t.TempDir(), echo: newUpstream(t), corp: providertest.New(t), log: &book{}, clock: &clock{},
+		dir: t.TempDir(), audits: t.TempDir(), echo: newUpstream(t), corp: providertest.New(t), log: &book{}, clock: &clock{},
 	}
 	var err error
 	if h.store, err = sqlite.Open(t.Context(), h.dir); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = h.store.Close() }) // some tests close it themselves
+	if h.book, err = audit.Open(h.audits, random(), true, audit.Options{}); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = h.book.Close() })
 	h.corp.RedirectURL, h.corp.Now = h.Portal+"/.gateway/callback/corp", h.clock.now
 	h.corp.Person = map[string]any{
 		"sub": "dave-1", "preferred_username": "dave", "name": "Dave D", "email": daveMail, "email_verified": true, "groups": []string{"staff"},
@@ -145,7 +151,7 @@ func (h *house) wire() {
 		Site:     server.Site{Scheme: h.site.scheme, Host: canonical.Host(h.site.portal), Port: h.site.port},
 		Trusted:  server.Trusted{Prefixes: []netip.Prefix{netip.MustParsePrefix(trusted + "/32")}},
 		Throttle: &throttle.Table{Store: h.store, Key: random(), Now: h.clock.now},
-		Spent:    h.store, Streams: &server.Streams{}, HoldTime: time.Nanosecond, Pepper: random(), Audit: &audit.Log{Handler: log.Handler()}, Log: log, Metrics: server.NewMetrics(telemetry.NewRegistry()), Ready: h.store.Ping, Now: h.clock.now,
+		Spent:    h.store, Streams: &server.Streams{}, HoldTime: time.Nanosecond, Pepper: random(), Audit: &audit.Log{Book: h.book, Handler: log.Handler()}, Log: log, Metrics: server.NewMetrics(telemetry.NewRegistry()), Ready: h.store.Ping, Now: h.clock.now,
 		Seals: server.Seals{Request: box("hand-off request"), Enter: box("hand-off entering"), Switch: box("switch of user"), Wait: box("wait for approval"), Invite: box("invitation"), Device: box("known device")},
 	}
 	s.Sessions = &sessions.Manager{

@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"net/netip"
 	"net/url"
@@ -37,10 +38,13 @@ func (s *Server) openSession(ctx context.Context, r *http.Request, e entry, audi
 	if err != nil {
 		return sessions.Session{}, secret.Text{}, err
 	}
-	s.record(ctx, audit.Event{
+	err = s.record(ctx, audit.Event{
 		Kind: audit.SignIn, Outcome: audit.Done, UserID: e.user.ID, Login: e.user.Login, Origin: e.identity.Provider,
 		Session: session.ID, Client: s.client(r),
 	})
+	if err != nil { // nobody comes in whom the book does not know
+		return sessions.Session{}, secret.Text{}, errors.Join(err, s.Sessions.Revoke(ctx, session.ID))
+	}
 	return session, token, nil
 }
 

@@ -118,12 +118,12 @@ func (s *Server) waitOver(c *gin.Context, there returnto.Address, cause error) e
 func (s *Server) ForgetWaiting(ctx context.Context) error {
 	gone, err := s.Register.Forget(ctx)
 	for _, u := range gone {
-		s.record(ctx, audit.Event{Kind: audit.Registration, Outcome: audit.Refused, Reason: "waited too long", Status: string(u.Status), UserID: u.ID, Login: u.Login})
+		s.note(ctx, audit.Event{Kind: audit.Registration, Outcome: audit.Refused, Reason: "waited too long", Status: string(u.Status), UserID: u.ID, Login: u.Login})
 	}
 	return err
 }
 
 // Registered writes down that a sign-in has made a user.
 func (s *Server) Registered(ctx context.Context, u identity.User, origin string) {
-	s.record(ctx, audit.Event{Kind: audit.Registration, Outcome: audit.Done, Status: string(u.Status), UserID: u.ID, Login: u.Login, Origin: origin})
+	s.note(ctx, audit.Event{Kind: audit.Registration, Outcome: audit.Done, Status: string(u.Status), UserID: u.ID, Login: u.Login, Origin: origin})
 }

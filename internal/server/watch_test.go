@@ -10,6 +10,8 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+
+	"gateway/internal/audit"
 )
 
 // Addresses that no log may hold.
@@ -52,6 +54,8 @@ func (b *book) String() string {
 // knows no secret that ever travelled.
 func (h *house) inspectLog() {
 	log := h.log.String()
+	written, err := audit.Find(h.audits, audit.Filter{}, 1<<20)
+	h.must(err)
 	for line := range strings.Lines(log) {
 		if strings.Contains(line, `"panic"`) && !h.watch.panics.Load() || strings.Contains(line, "http: panic") || strings.Contains(line, "superfluous") {
 			h.Errorf("log: %s", line)
@@ -66,8 +70,10 @@ func (h *house) inspectLog() {
 	h.watch.mu.Lock()
 	defer h.watch.mu.Unlock()
 	maps.Copy(secrets, h.watch.secrets)
+	book, err := json.Marshal(written)
+	h.must(err)
 	for value, what := range secrets {
-		if strings.Contains(log, value) {
+		if strings.Contains(log, value) || strings.Contains(string(book), value) {
 			h.Errorf("log: holds a secret: %s", what)
 		}
 	}
