@@ -46,6 +46,12 @@ func (e *echo) hits() int {
 	return len(e.seen)
 }
 
+func (e *echo) forget() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.seen = nil
+}
+
 // asked reports whether a path that begins so ever came to the app.
 func (e *echo) asked(prefix string) bool {
 	e.mu.Lock()

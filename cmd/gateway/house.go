@@ -171,6 +171,10 @@ func (h *house) apps(r *rooms) error {
 			}
 			app.Upstream, r.upstreams[name] = p, p
 		}
+		for _, origin := range a.CrossOrigin {
+			app.CrossOrigin = append(app.CrossOrigin, string(origin))
+		}
+		app.InsecureCrossOrigin = a.InsecureCrossOrigin
 		r.server.Apps[name] = app
 	}
 	return nil

@@ -31,6 +31,7 @@ var leaves = map[reflect.Type]leaf{
 	reflect.TypeFor[time.Duration](): {word: "duration", parse: parseDuration, print: printDuration, pattern: durationPattern},
 	reflect.TypeFor[URL]():           {word: "address", parse: parseURL, print: printURL, pattern: `^https?://[^/?#@]+$`},
 	reflect.TypeFor[*url.URL]():      {word: "address", parse: parseUpstream, print: printed[*url.URL], pattern: `^(https?|h2c)://[^/?#@]+/?$`},
+	reflect.TypeFor[WebOrigin]():     {word: "origin", parse: parseWebOrigin, print: plain, pattern: `^https?://[^/?#@*]+$`},
 	reflect.TypeFor[Address]():       {word: "host:port", parse: parseAddress, print: plain, pattern: `^.*:[0-9]{1,5}$`},
 	reflect.TypeFor[slog.Level]():    {word: "word", parse: parseLevel, print: printLevel, words: levels},
 	reflect.TypeFor[Format]():        {word: "word", parse: parseFormat, print: plain, words: []string{string(JSON), string(Text)}},

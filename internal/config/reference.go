@@ -144,6 +144,14 @@ var reference = map[string]about{
 		meaning: "Who may use the whole app: everyone; signed-in, any active user; or lists, of which one entry must match.",
 		example: members{{"groups", []string{"staff"}}},
 	},
+	"apps.*.cross_origin": {
+		meaning:  "Origins whose pages may use the app in a person's name: unsafe requests, WebSockets and preflights of theirs pass, and they can read refusals.",
+		standard: []string{}, example: []string{"https://spa.example.com"},
+	},
+	"apps.*.insecure_cross_origin": {
+		meaning:  "Lets pages of every origin make unsafe requests and WebSockets in a person's name. For an app that sees to it itself.",
+		standard: false, example: true,
+	},
 	"apps.*.rules":   {meaning: "Rules instead of allow. The first whose methods and paths match decides; without one the request is refused."},
 	"apps.*.rules[]": {meaning: "One rule.", either: []string{"allow deny use"}},
 

@@ -49,6 +49,23 @@ func parseURL(raw string) (any, error) {
 	return URL{u.Scheme, host, portOf(u)}, nil
 }
 
+// WebOrigin is the origin of pages as browsers write it (RFC 6454, section 6.2).
+type WebOrigin string
+
+// parseWebOrigin reads an origin. One without TLS is anybody's on the way to
+// it, but for those of this machine.
+func parseWebOrigin(raw string) (any, error) {
+	if strings.Contains(raw, "*") {
+		return nil, errors.New("must be one origin, like https://host: none stands for several")
+	}
+	u, err := parseURL(raw)
+	if err != nil {
+		return nil, err
+	}
+	origin, _ := u.(URL)
+	return WebOrigin(origin.Origin()), nil
+}
+
 // parseUpstream reads the address of an app behind our own proxy.
 func parseUpstream(raw string) (any, error) {
 	u, err := parseOrigin(raw, "http", "https", "h2c")

@@ -174,6 +174,7 @@ func (v *validation) apps() {
 		if len(app.Ways()) == 0 && v.Authz.Listen == "" {
 			v.warn(v.place(path), path, "nothing serves this app: it has no upstream, and authz.listen is off")
 		}
+		v.crossOrigin(path, app)
 		v.subjects(path+".allow", app.Allow)
 		v.origins(path+".origins", app.Origins)
 		v.rules(path+".rules", app.Rules)
@@ -212,6 +213,20 @@ func (v *validation) upstreams(path string, app App) {
 		}
 		if len(u.Paths) == 0 && i < len(app.Upstreams)-1 {
 			v.wrong(item(list, i), "has all paths, so what follows is never asked: put it last, or give it paths")
+		}
+	}
+}
+
+// crossOrigin checks the origins of an app's pages elsewhere.
+func (v *validation) crossOrigin(path string, app App) {
+	for i, origin := range app.CrossOrigin {
+		for _, host := range slices.Concat([]string{app.Host}, app.Hosts) {
+			if h, err := canonical.ParseHost(host); err == nil && string(origin) == v.URL.AppOrigin(string(h)) {
+				v.wrong(item(path+".cross_origin", i), "the app's own origin")
+			}
+		}
+		if slices.Contains(app.CrossOrigin[:i], origin) {
+			v.wrong(item(path+".cross_origin", i), "twice")
 		}
 	}
 }

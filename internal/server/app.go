@@ -30,6 +30,7 @@ func (s *Server) ask(r *http.Request) (question, error) {
 	if q.credential, err = s.credential(r); err != nil {
 		return question{}, err
 	}
+	q.from = senderOf(r.Header, q.method, q.audience)
 	return q, nil
 }
 
@@ -115,6 +116,7 @@ func (s *Server) refusePage(c *gin.Context) error {
 	if q.credential, err = s.credential(r); err != nil {
 		return err
 	}
+	q.from = senderOf(r.Header, q.method, q.audience)
 	v, err := s.check(r.Context(), q)
 	switch {
 	case err != nil:

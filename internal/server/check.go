@@ -25,18 +25,22 @@ type question struct {
 	target     canonical.Target
 	client     netip.Addr
 	credential credential
+	from       sender
 	page       bool // a person navigates: a redirect helps
 }
 
 // verdict is the guard's decision about a question, and who asked it.
 type verdict struct {
 	visitor
-	decision policy.Decision
-	id       string // decision_id of a refusal
+	decision  policy.Decision
+	preflight bool   // decided as the request that it announces: it passes where signing in could help
+	id        string // decision_id of a refusal
 }
 
 // allowed is the one place where a request may pass. The zero verdict may not.
-func (v verdict) allowed() bool { return v.decision.Effect == policy.Allow }
+func (v verdict) allowed() bool {
+	return v.decision.Effect == policy.Allow || v.preflight && v.decision.Effect == policy.Login
+}
 
 // check decides a question. An error means that it cannot be told, or that the
 // question is not one: either refuses.
@@ -54,10 +58,21 @@ func (s *Server) check(ctx context.Context, q question) (verdict, error) {
 
 // judge asks the guard. An error means that it cannot be told.
 func (s *Server) judge(ctx context.Context, q question, find verify) (verdict, error) {
+	intrudes := q.from.acts && q.intrudes(s.appAt(q.host))
+	if intrudes {
+		if v := s.asNobody(q); v.allowed() {
+			return v, nil
+		}
+	}
 	v := verdict{visitor: s.visitorBy(ctx, find, q.credential, q.audience)}
 	v.decision = s.ruling(q, v.who)
-	if !v.allowed() && v.unclear() {
+	switch {
+	case v.allowed() && intrudes:
+		v.decision.Effect, v.decision.Reason, v.decision.Public = policy.Deny, crossOrigin, false
+	case !v.allowed() && v.unclear():
 		return verdict{}, fmt.Errorf("%w: %w", errUnavailable, v.err)
+	case !v.allowed() && q.from.announces != "":
+		v = s.preflight(q, v)
 	}
 	return v, nil
 }
@@ -123,11 +138,14 @@ func (s *Server) refuse(w http.ResponseWriter, r *http.Request, q question, v ve
 		return
 	}
 	w.Header().Set(headerDecision, v.id)
-	if !q.page {
+	elsewhere := v.decision.Reason == crossOrigin
+	if page := q.page || elsewhere && wantsPage(r); !page { // a form's answer is a page, too
 		s.say(w, r, s.forbidden(v), nil, false)
 		return
 	}
-	refusal := pages.Refusal{At: s.now().UTC(), Host: string(q.host), Path: string(q.target.Path), DecisionID: v.id, Portal: s.Site.Portal()}
+	refusal := pages.Refusal{
+		At: s.now().UTC(), Host: string(q.host), Path: string(q.target.Path), DecisionID: v.id, Portal: s.Site.Portal(), Elsewhere: elsewhere,
+	}
 	if v.who != nil {
 		refusal.Login, refusal.SignedIn = v.who.Login, true
 	}
@@ -135,10 +153,15 @@ func (s *Server) refuse(w http.ResponseWriter, r *http.Request, q question, v ve
 }
 
 func (s *Server) forbidden(v verdict) problem {
-	return problem{
+	p := problem{
 		Status: http.StatusForbidden, Error: "Forbidden", DecisionID: v.id,
 		Detail: "The policy does not allow this. Give the decision_id to an administrator to learn why.",
 	}
+	if v.decision.Reason == crossOrigin {
+		p.Reason = string(crossOrigin)
+		p.Detail = "A page of another site asked for this in your name. An administrator can let it, by naming its origin under cross_origin of the app."
+	}
+	return p
 }
 
 func (s *Server) askToSignIn(w http.ResponseWriter, r *http.Request, q question) {

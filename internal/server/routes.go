@@ -47,6 +47,7 @@ func (s *Server) portalRoutes() http.Handler {
 func (s *Server) appRoutes() http.Handler {
 	e := s.engine()
 	e.Use(s.ownAnswer)
+	e.Any("/.gateway/refuse", s.plainPath, s.handle(s.refusePage)) // of requests from anywhere
 	g := e.Group("/.gateway", s.plainPath, s.sameOrigin)
 	g.GET("/connect", s.handle(s.connectGet(s.atApp)))
 	g.POST("/connect", s.handle(s.connectApp))
@@ -55,7 +56,6 @@ func (s *Server) appRoutes() http.Handler {
 	g.GET("/sign-in", s.handle(s.appSignIn))
 	g.GET("/sign-out", s.handle(s.signOutPage(s.atApp)))
 	g.GET("/handoff", s.handle(s.handoff))
-	g.Any("/refuse", s.handle(s.refusePage))
 	g.GET("/assets/:name", s.handle(s.asset))
 	e.NoRoute(s.handle(func(c *gin.Context) error { return s.serveApp(c.Writer, c.Request) })) // which says why it is no app's
 	return e

@@ -38,6 +38,9 @@ type App struct {
 	Name     string
 	Hosts    []string     // patterns, as configured
 	Upstream *proxy.Proxy // nil behind a front proxy
+
+	CrossOrigin         []string // origins whose pages may use the app in a person's name, as browsers write them
+	InsecureCrossOrigin bool     // pages of every origin may: the app sees to it itself
 }
 
 // Server is the front: it alone speaks HTTP to browsers, front proxies and the

@@ -44,6 +44,10 @@ var samples = []struct {
 		Login: "alice", Host: "grafana.example.com", Path: "/admin/users", DecisionID: "KX3PZ7Q2M5T4WJ6A",
 		Portal: "https://auth.example.com", SignedIn: true, At: noon,
 	}},
+	{"refusal-elsewhere", pages.Refusal{
+		Login: "alice", Host: "wiki.example.com", Path: "/pages/7/delete", DecisionID: "KX3PZ7Q2M5T4WJ6A", Portal: "https://auth.example.com",
+		SignedIn: true, Elsewhere: true,
+	}},
 	{"refusal-nobody", pages.Refusal{Host: "grafana.example.com", Path: "/metrics"}},
 	{"failure", pages.Failure{Status: 503, Detail: "Nobody is let in until the gateway can tell who it is.", RequestID: "T7M2KQ4X", Retry: "/handbook?a=1", At: noon}},
 	{"failure-title", pages.Failure{Status: 404, Title: "No such page"}},

@@ -96,6 +96,7 @@ type Refusal struct {
 	DecisionID string
 	Portal     string // URL of the portal
 	SignedIn   bool
+	Elsewhere  bool      // a page of another site asked for it
 	At         time.Time // when it was decided; zero: not shown
 }
 
