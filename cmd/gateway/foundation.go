@@ -37,6 +37,7 @@ type foundation struct {
 	throttle *throttle.Table
 	streams  *server.Streams
 	book     *audit.Book
+	refusals *server.Refusals
 	audit    *audit.Log
 }
 
@@ -80,7 +81,7 @@ func (f *foundation) open(ctx context.Context) error {
 	f.asserter = &sessions.Asserter{Signer: f.keys.assertions, Issuer: f.portal}
 	f.users = &accounts.Cache{}
 	f.throttle = &throttle.Table{Store: f.store, Key: f.keys.throttle}
-	f.streams = &server.Streams{}
+	f.streams, f.refusals = &server.Streams{}, &server.Refusals{}
 	f.audit = &audit.Log{Book: f.book, Handler: f.log.Handler()}
 	f.log.Debug("keys", slog.String("sessions", f.keys.sessions.KeyID()), slog.String("assertions", f.keys.assertions.KeyID()))
 	return nil

@@ -76,6 +76,8 @@ func (h *house) furnish(cfg *config.Config) (*rooms, error) {
 		Throttle: h.throttle,
 		Spent:    h.store,
 		Streams:  h.streams,
+		Refusals: h.refusals,
+		Admins:   cfg.Admins.Groups,
 		Pepper:   h.keys.pepper,
 		Seals:    h.seals,
 		Audit:    h.audit,

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -11,6 +12,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"time"
 
@@ -83,10 +85,14 @@ func (a *asked) person(p *people) (cases.Person, error) {
 func policyExplain(o *options) *cobra.Command {
 	var a asked
 	c := &cobra.Command{
-		Use: "explain [METHOD] URL", Short: "Say what the policy answers to a request, and why", Args: cobra.RangeArgs(1, 2),
+		Use: "explain [METHOD] URL | DECISION-ID", Short: "Say what the policy answers to a request, and why", Args: cobra.RangeArgs(1, 2),
 		Example: "  gateway policy explain --as alice GET https://grafana.example.com/admin/users\n" +
-			"  gateway policy explain --nobody https://grafana.example.com/",
+			"  gateway policy explain --nobody https://grafana.example.com/\n" +
+			"  gateway policy explain GTYQ5X3LGXSDEPMQGQ2SHJYBAR",
 		RunE: func(c *cobra.Command, args []string) error {
+			if len(args) == 1 && decisionID.MatchString(args[0]) {
+				return explainDecision(c, o, args[0], a)
+			}
 			request := strings.Join(args, " ")
 			ask, err := cases.ParseAsk(request)
 			if err != nil {
@@ -111,6 +117,49 @@ func policyExplain(o *options) *cobra.Command {
 	}
 	a.flags(c)
 	return c
+}
+
+var decisionID = regexp.MustCompile(`^[A-Z2-7]{26}$`)
+
+// explainDecision asks the running gateway about a refusal.
+func explainDecision(c *cobra.Command, o *options, id string, a asked) error {
+	if a.says() {
+		return badUsage{errors.New("a decision has its own person, client and moment")}
+	}
+	return administer(c, o, func(ctx context.Context, admin *administrator) error {
+		var d server.AdminDecision
+		if err := admin.call(ctx, http.MethodGet, "/decisions/"+id, nil, &d); err != nil {
+			return err
+		}
+		if a.json {
+			return indented(c.OutOrStdout(), d)
+		}
+		rows := []row{
+			{"at", instant(d.At)},
+			{"request", d.Method + " " + d.Host + d.Path},
+			{"as", cmp.Or(d.Login, "nobody")},
+			{"from", cmp.Or(d.Client, "an unknown address")},
+			{"answer", fmt.Sprintf("%v by %s, %s", d.Then.Effect, cmp.Or(d.Then.Rule, "no rule"), d.Then.Reason)},
+		}
+		if d.Changed {
+			rows = append(rows, row{"now", "the policy has changed since; this is what it would say"})
+		}
+		if d.Unknown != "" {
+			rows = append(rows, row{"why", "cannot be said: " + d.Unknown})
+		}
+		if err := table(c.OutOrStdout(), rows); err != nil || d.Unknown != "" {
+			return err
+		}
+		if _, err := fmt.Fprintln(c.OutOrStdout()); err != nil {
+			return err
+		}
+		return cases.Explain(c.OutOrStdout(), d.Now)
+	})
+}
+
+// says reports whether flags say anything about who asks.
+func (a *asked) says() bool {
+	return a.nobody || a.as != "" || a.groups != nil || a.factors != nil || a.origin != "" || a.ago != 0 || a.client != "" || a.now != ""
 }
 
 func (a *asked) explain(c *cobra.Command, guard *policy.Policy, ask cases.Ask, who cases.Person, p *people) error {

@@ -105,7 +105,7 @@ var reference = map[string]about{
 	"sessions":          {meaning: "How long a sign-in lasts."},
 	"sessions.idle":     {meaning: "Time without use after which a session ends; at least 1m, at most lifetime.", standard: "1h"},
 	"sessions.lifetime": {meaning: "Time after which a session ends however much it is used; at most 2160h (90 days).", standard: "24h"},
-	"admins":            {meaning: "Who will administer the gateway in the browser. This version has no pages for it yet; the command line needs no group."},
+	"admins":            {meaning: "Who administers the gateway. They are shown why they are refused; this version has no other pages for them yet, and the command line needs no group."},
 	"admins.groups":     {meaning: "Groups whose members are administrators: our own, or a provider's written id:group.", standard: []string{}, example: []string{"gateway-admins"}},
 
 	"log":        {meaning: "The log, on standard error."},

@@ -37,6 +37,7 @@ import (
 //	GET    /sessions?user=             list
 //	DELETE /sessions?user=             end a person's sessions
 //	DELETE /sessions/{sid}             end one session and its children
+//	GET    /decisions/{id}             explain a recent refusal
 func (s *Server) AdminHandler() http.Handler {
 	e := s.engine()
 	e.UseRawPath = true
@@ -56,6 +57,7 @@ func (s *Server) AdminHandler() http.Handler {
 	e.GET("/sessions", s.handle(s.adminSessions))
 	e.DELETE("/sessions", s.handle(s.adminRevokeUser))
 	e.DELETE("/sessions/:sid", s.handle(s.adminRevoke))
+	e.GET("/decisions/:id", s.handle(s.adminDecision))
 	return s.guard(e)
 }
 

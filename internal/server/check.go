@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/netip"
+	"slices"
 	"strings"
 
 	"gateway/internal/audit"
@@ -79,12 +80,18 @@ func (s *Server) judge(ctx context.Context, q question, find verify) (verdict, e
 
 // ruling is what the guard says of somebody who asks now.
 func (s *Server) ruling(q question, who *identity.Principal) policy.Decision {
-	return s.Policy.Load().Decide(policy.Request{
-		Method: q.method, Host: q.host, Path: q.target.Path, Client: q.client, Who: who, Now: s.now(),
-	})
+	return s.Policy.Load().Decide(s.request(q, who))
 }
 
+// request is a question as the guard takes it. Nobody can prove more than they
+// have yet, so that no step-up is possible.
+func (s *Server) request(q question, who *identity.Principal) policy.Request {
+	return policy.Request{Method: q.method, Host: q.host, Path: q.target.Path, Client: q.client, Who: who, Now: s.now()}
+}
+
+// auditRefusal writes a refusal into the book, and keeps it to be explained.
 func (s *Server) auditRefusal(ctx context.Context, q question, v verdict) {
+	s.Refusals.Keep(v.id, Refused{At: s.now(), Request: s.request(q, v.who), Decision: v.decision})
 	e := audit.Event{
 		Kind: audit.Refusal, Outcome: audit.Refused, Reason: string(v.decision.Reason), Decision: v.id, App: v.decision.App, Rule: v.decision.Rule,
 		Method: q.method, Host: string(q.host), Path: string(q.target.Path), Client: q.client,
@@ -137,29 +144,76 @@ func (s *Server) refuse(w http.ResponseWriter, r *http.Request, q question, v ve
 		s.askToSignIn(w, r, q)
 		return
 	}
-	w.Header().Set(headerDecision, v.id)
+	if v.id != "" {
+		w.Header().Set(headerDecision, v.id)
+	}
+	answer := s.forbidden(v)
 	elsewhere := v.decision.Reason == crossOrigin
 	if page := q.page || elsewhere && wantsPage(r); !page { // a form's answer is a page, too
-		s.say(w, r, s.forbidden(v), nil, false)
+		s.say(w, r, answer, nil, false)
 		return
 	}
 	refusal := pages.Refusal{
 		At: s.now().UTC(), Host: string(q.host), Path: string(q.target.Path), DecisionID: v.id, Portal: s.Site.Portal(), Elsewhere: elsewhere,
+		TooLongAgo: v.decision.Reason == policy.TooLongAgo, FewFactors: v.decision.Reason == policy.FewFactors,
 	}
 	if v.who != nil {
 		refusal.Login, refusal.SignedIn = v.who.Login, true
 	}
-	s.page(w, http.StatusForbidden, refusal)
+	if !elsewhere && s.administers(r.Context(), v.who) {
+		refusal.Because = s.because(q, v)
+	}
+	s.page(w, answer.Status, refusal)
 }
 
+// because is an explanation as its page shows it.
+func (s *Server) because(q question, v verdict) *pages.Because {
+	e := s.Policy.Load().Explain(s.request(q, v.who))
+	because := &pages.Because{Rule: e.Rule, Reason: string(e.Reason), Needs: e.Needs}
+	for _, l := range e.Rules {
+		for _, f := range l.Findings {
+			if l.Decides || !f.Holds {
+				because.Findings = append(because.Findings, pages.Finding{Rule: l.Rule, About: f.About, Wants: f.Wants, Has: f.Has, Holds: f.Holds})
+			}
+		}
+	}
+	return because
+}
+
+// administers reports whether somebody is an administrator: by a group of our
+// own that an administrator has given, or by a provider's where it is named as
+// such. What a provider calls a group is never taken for one of ours.
+func (s *Server) administers(ctx context.Context, who *identity.Principal) bool {
+	if who == nil || len(s.Admins) == 0 {
+		return false
+	}
+	user, err := s.Register.User(ctx, who.UserID)
+	if err != nil {
+		return false
+	}
+	return slices.ContainsFunc(s.Admins, func(group string) bool {
+		return slices.Contains(user.Groups, group) || strings.Contains(group, ":") && slices.Contains(who.Groups, group)
+	})
+}
+
+// forbidden is the policy's no. Who has proved too little is told so: nothing
+// here could prove more, so nobody is sent anywhere for it.
 func (s *Server) forbidden(v verdict) problem {
 	p := problem{
 		Status: http.StatusForbidden, Error: "Forbidden", DecisionID: v.id,
 		Detail: "The policy does not allow this. Give the decision_id to an administrator to learn why.",
 	}
-	if v.decision.Reason == crossOrigin {
+	switch v.decision.Reason { //nolint:exhaustive // the others are told to administrators alone
+	case crossOrigin:
 		p.Reason = string(crossOrigin)
 		p.Detail = "A page of another site asked for this in your name. An administrator can let it, by naming its origin under cross_origin of the app."
+	case policy.FewFactors:
+		p.Error, p.Detail = "FactorNeeded", "This asks for more factors than the session has."
+	case policy.TooLongAgo:
+		p.Error, p.Detail = "FactorNeeded", "This asks for a more recent sign-in. Sign out, then sign in again."
+	}
+	if v.decision.Effect == policy.StepUp {
+		p.Status = http.StatusUnauthorized
 	}
 	return p
 }

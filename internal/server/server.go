@@ -44,8 +44,8 @@ type App struct {
 }
 
 // Server is the front: it alone speaks HTTP to browsers, front proxies and the
-// command line. Its fields are its dependencies; all but Local, Foreign, Audit,
-// Log, Metrics and Now are needed.
+// command line. Its fields are its dependencies; all but Local, Foreign, Refusals,
+// Admins, Audit, Log, Metrics and Now are needed.
 type Server struct {
 	Site     Site
 	Trusted  Trusted
@@ -59,7 +59,9 @@ type Server struct {
 	Throttle *throttle.Table
 	Spent    Spent
 	Streams  *Streams
-	Pepper   []byte // wraps verifiers that the command line brings
+	Refusals *Refusals // nil: none are remembered
+	Admins   []string  // groups whose members are told why they are refused: ours, or a provider's as origin:group
+	Pepper   []byte    // wraps verifiers that the command line brings
 	Seals    Seals
 	Audit    *audit.Log
 	Log      *slog.Logger

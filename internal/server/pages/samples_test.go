@@ -48,6 +48,16 @@ var samples = []struct {
 		Login: "alice", Host: "wiki.example.com", Path: "/pages/7/delete", DecisionID: "KX3PZ7Q2M5T4WJ6A", Portal: "https://auth.example.com",
 		SignedIn: true, Elsewhere: true,
 	}},
+	{"refusal-too-long-ago", pages.Refusal{Login: "alice", Host: "grafana.example.com", Path: "/admin/users", SignedIn: true, TooLongAgo: true}},
+	{"refusal-few-factors", pages.Refusal{Login: "alice", Host: "grafana.example.com", Path: "/admin/users", SignedIn: true, FewFactors: true}},
+	{"refusal-because", pages.Refusal{
+		Login: "alice", Host: "grafana.example.com", Path: "/admin/users", DecisionID: "KX3PZ7Q2M5T4WJ6A", SignedIn: true,
+		Because: &pages.Because{Rule: "grafana[1]", Reason: "not-listed", Needs: []string{"allow.groups: ops"}, Findings: []pages.Finding{
+			{Rule: "grafana[0]", About: "paths", Wants: "/public/**", Has: "/admin/users"},
+			{Rule: "grafana[1]", About: "paths", Wants: "/admin/**", Has: "/admin/users", Holds: true},
+			{Rule: "grafana[1]", About: "allow.groups", Wants: "ops", Has: "staff"},
+		}},
+	}},
 	{"refusal-nobody", pages.Refusal{Host: "grafana.example.com", Path: "/metrics"}},
 	{"failure", pages.Failure{Status: 503, Detail: "Nobody is let in until the gateway can tell who it is.", RequestID: "T7M2KQ4X", Retry: "/handbook?a=1", At: noon}},
 	{"failure-title", pages.Failure{Status: 404, Title: "No such page"}},

@@ -97,7 +97,23 @@ type Refusal struct {
 	Portal     string // URL of the portal
 	SignedIn   bool
 	Elsewhere  bool      // a page of another site asked for it
+	TooLongAgo bool      // signing in again would help
+	FewFactors bool      // another factor would help
+	Because    *Because  // for administrators; nil: not shown
 	At         time.Time // when it was decided; zero: not shown
+}
+
+// Because is why the policy said no.
+type Because struct {
+	Rule, Reason string
+	Needs        []string
+	Findings     []Finding
+}
+
+// Finding is one thing that a rule asks.
+type Finding struct {
+	Rule, About, Wants, Has string
+	Holds                   bool
 }
 
 // Failure is every other error page.

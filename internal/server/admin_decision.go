@@ -1,0 +1,53 @@
+package server
+
+import (
+	"net/http"
+	"time"
+
+	"github.com/gin-gonic/gin"
+
+	"gateway/policy"
+)
+
+// AdminDecision is a refusal as the command line shows it: what was asked, what
+// was said then, and what the policy of now says to the same request.
+type AdminDecision struct {
+	ID      string             `json:"decision_id"`
+	At      time.Time          `json:"at"`
+	Method  string             `json:"method"`
+	Host    string             `json:"host"`
+	Path    string             `json:"path"`
+	Client  string             `json:"client"`
+	Login   string             `json:"login"`
+	Then    policy.Decision    `json:"then"`
+	Changed bool               `json:"changed"`       // the policy of now says something else
+	Now     policy.Explanation `json:"now,omitzero"`  // not there where the path was too long to be kept
+	Unknown string             `json:"why,omitempty"` // why it is not
+}
+
+// adminDecision explains a recent refusal.
+func (s *Server) adminDecision(c *gin.Context) error {
+	id := c.Param("id")
+	one, ok := s.Refusals.find(id)
+	if !ok {
+		return explain(errNoPage, "There is no such decision among the recent refusals. The audit log has every one, with the rule and the reason.")
+	}
+	d := AdminDecision{
+		ID: id, At: one.At.UTC(), Method: one.Request.Method, Host: string(one.Request.Host), Path: string(one.Request.Path),
+		Client: address(one.Request.Client), Then: one.Decision,
+	}
+	if one.Request.Who != nil {
+		d.Login = one.Request.Who.Login
+	}
+	switch {
+	case one.Decision.Reason == crossOrigin:
+		d.Unknown = "a page of another site asked for it, and cross_origin of the app does not name that"
+	case one.Request.Path == "":
+		d.Unknown = "the path was too long to be kept"
+	default:
+		d.Now = s.Policy.Load().Explain(one.Request)
+		d.Changed = d.Now.Decision != one.Decision
+	}
+	writeJSON(c.Writer, http.StatusOK, "application/json", d)
+	return nil
+}

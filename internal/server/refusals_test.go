@@ -1,0 +1,113 @@
+package server_test
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"gateway/internal/server"
+	"gateway/policy"
+)
+
+// explained asks the command line's listener about a decision.
+func (h *house) explained(id string) server.AdminDecision {
+	h.Helper()
+	var d server.AdminDecision
+	h.command(http.MethodGet, "/decisions/"+id, nil).wants(http.StatusOK).decode(&d)
+	return d
+}
+
+// What was refused is explained by its id: who asked for what, what was said,
+// and what the policy of now says to it.
+func TestRefusalsAreExplained(t *testing.T) {
+	h := open(t, plain)
+	a := h.asks(forwardAuth, h.about("/admin/x", "Authorization", "Bearer "+h.token(h.bob, h.site.wiki)))
+	a.refuses("bob", http.StatusForbidden, "Forbidden")
+	d := h.explained(a.field("decision_id"))
+	if d.Login != "bob" || d.Path != "/admin/x" || d.Then.Rule != "admin" || d.Then.Reason != policy.NotListed || d.Changed || d.Unknown != "" {
+		t.Errorf("the decision about bob is %+v", d)
+	}
+	if got := strings.Join(d.Now.Needs, "; "); got != "allow.groups: admins" {
+		t.Errorf("bob needs %q", got)
+	}
+	nobody := h.asks(forwardAuth, h.about("/closed/x"))
+	if d := h.explained(nobody.field("decision_id")); d.Login != "" || d.Then.Rule != "closed" {
+		t.Errorf("the decision about nobody is %+v", d)
+	}
+	long := h.asks(forwardAuth, h.about("/closed/"+strings.Repeat("x", 2000)))
+	if d := h.explained(long.field("decision_id")); d.Path != "" || d.Unknown == "" || d.Then.Rule != "closed" {
+		t.Errorf("the decision about a long path is %+v", d)
+	}
+	guard, err := policy.New(policy.Config{Apps: []policy.App{{Name: "wiki", Host: h.site.wiki, Allow: &policy.Subjects{SignedIn: true}}}})
+	h.must(err)
+	h.server.Policy.Store(guard)
+	if d := h.explained(a.field("decision_id")); !d.Changed || d.Now.Effect != policy.Allow || d.Then.Effect != policy.Deny {
+		t.Errorf("under another policy the decision about bob is %+v", d)
+	}
+	h.command(http.MethodGet, "/decisions/NOSUCH", nil).refuses("an id of nothing", http.StatusNotFound, "BadRequest")
+}
+
+// However much strangers are refused, the refusals of people stay.
+func TestStrangersCrowdOutNobody(t *testing.T) {
+	h := open(t, plain)
+	first := h.asks(forwardAuth, h.about("/admin/x", "Authorization", "Bearer "+h.token(h.bob, h.site.wiki))).field("decision_id")
+	oldest := h.asks(forwardAuth, h.about("/closed/0")).field("decision_id")
+	h.explained(oldest)
+	for i := range 5000 {
+		h.server.Refusals.Keep(fmt.Sprint("stranger", i), server.Refused{At: time.Now()})
+	}
+	h.explained(first)
+	h.command(http.MethodGet, "/decisions/"+oldest, nil).refuses("the oldest of the strangers", http.StatusNotFound, "BadRequest")
+	if d := h.explained("stranger4999"); d.ID != "stranger4999" {
+		t.Errorf("the newest is %+v", d)
+	}
+}
+
+// Only administrators are told on the page why they are refused.
+func TestRefusalPageExplainsToAdministrators(t *testing.T) {
+	h := open(t, plain)
+	for _, row := range []struct {
+		who  person
+		want bool
+	}{{h.alice, true}, {h.bob, false}} {
+		a := h.asks(forwardAuth, h.about("/closed/x", "Accept", "text/html", "Authorization", "Bearer "+h.token(row.who, h.site.wiki)))
+		if a.wants(http.StatusForbidden); strings.Contains(a.body, "rule-denies") != row.want {
+			t.Errorf("%s is shown the reason: %v, want %v\n%s", row.who.login, !row.want, row.want, a.body)
+		}
+	}
+}
+
+// Who has proved too little is told so, and sent nowhere.
+func TestFactorNeeded(t *testing.T) {
+	h := open(t, plain)
+	signedIn := &policy.Subjects{SignedIn: true}
+	guard, err := policy.New(policy.Config{Apps: []policy.App{{Name: "wiki", Host: h.site.wiki, Rules: []policy.Rule{
+		{Paths: []string{"/two"}, Allow: signedIn, Factors: 2}, {Paths: []string{"/soon"}, Allow: signedIn, MaxAge: 15 * time.Minute}, {Allow: signedIn},
+	}}}})
+	h.must(err)
+	h.server.Policy.Store(guard)
+	token := h.token(h.bob, h.site.wiki)
+	ask := func(path string, page bool) answer {
+		headers := []string{"Authorization", "Bearer " + token}
+		if page {
+			headers = append(headers, "Accept", "text/html")
+		}
+		return h.asks(forwardAuth, h.about(path, headers...))
+	}
+	ask("/two", false).refuses("one factor of two", http.StatusForbidden, "FactorNeeded")
+	if a := ask("/two", true).wants(http.StatusForbidden); !strings.Contains(a.body, "second factor") || a.location() != "" {
+		t.Errorf("one factor of two: %s", a.body)
+	}
+	ask("/soon", false).wants(http.StatusOK)
+	h.clock.pass(16 * time.Minute)
+	ask("/soon", false).refuses("a proof of 16 minutes ago", http.StatusForbidden, "FactorNeeded")
+	if a := ask("/soon", true).wants(http.StatusForbidden); !strings.Contains(a.body, "more recent sign-in") || a.location() != "" {
+		t.Errorf("a proof of 16 minutes ago: %s", a.body)
+	}
+	ask("/", false).wants(http.StatusOK)
+	if a := h.asks(forwardAuth, h.about("/two", "Accept", "text/html")).wants(http.StatusSeeOther); !strings.Contains(a.location(), "/.gateway/sign-in") {
+		t.Errorf("nobody is sent to %s", a.location())
+	}
+}
