@@ -1,6 +1,9 @@
 package canonical
 
-import "strings"
+import (
+	"strconv"
+	"strings"
+)
 
 const maxTarget = 8 << 10 // bytes
 
@@ -28,7 +31,8 @@ func (t Target) String() string {
 // ParseTarget reads a request target in origin form (RFC 9112, section 3.2.1),
 // exactly as it stands on a request line or in X-Forwarded-Uri, of at most 8192
 // bytes. Its path has only characters that a path may have (RFC 3986, section
-// 3.3) and decodes to a Path; Raw is it with unreserved characters decoded and
+// 3.3), and "[", "]", "|" and "^", which browsers leave raw, and decodes to a
+// Path; Raw is it with unreserved characters decoded, these four encoded, and
 // hexadecimal digits in upper case (section 6.2.2). The query is passed on as
 // it is, once it is ASCII without space, controls and "#".
 //
@@ -70,17 +74,20 @@ var (
 	unreserved = byteSet(unreservedChars)
 	// pathBytes are the characters of an escaped path, ";" left out.
 	pathBytes = byteSet(unreservedChars + "!$&'()*+,=:@/%")
+	// leftRaw are those that browsers leave as they are where RFC 3986 wants them
+	// percent-encoded (WHATWG URL, path percent-encode set, old and new).
+	leftRaw = byteSet("[]|^")
 )
 
 // checkEscaped refuses characters that no path has, and reports whether
-// something in the path is percent-encoded.
+// something in the path is percent-encoded, or should be.
 func checkEscaped(path string) (encoded bool, err error) {
 	for i := range len(path) {
 		c := path[i]
-		if !pathBytes[c] {
+		if !pathBytes[c] && !leftRaw[c] {
 			return false, refuse(ErrTarget, whyNot(c))
 		}
-		encoded = encoded || c == '%'
+		encoded = encoded || c == '%' || leftRaw[c]
 	}
 	return encoded, nil
 }
@@ -121,6 +128,10 @@ func decode(escaped string) (path, raw string, err error) {
 		c := escaped[i]
 		if c != '%' {
 			decoded.WriteByte(c)
+			if leftRaw[c] {
+				respelled.WriteString("%" + strings.ToUpper(strconv.FormatUint(uint64(c), 16)))
+				continue
+			}
 			respelled.WriteByte(c)
 			continue
 		}

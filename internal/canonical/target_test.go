@@ -34,6 +34,9 @@ func TestParseTarget(t *testing.T) {
 		{"encoded unreserved characters", "/%7Ea%2Eb%2db", target{"/~a.b-b", "", "/~a.b-b"}},
 		{"encoded reserved characters stay", "/a%40b%2Cc", target{"/a@b,c", "", "/a%40b%2Cc"}},
 		{"lower-case digits", "/caf%c3%a9", target{"/café", "", "/caf%C3%A9"}},
+		{"brackets and bars, as browsers leave them", "/a[0]|b^c", target{"/a[0]|b^c", "", "/a%5B0%5D%7Cb%5Ec"}},
+		{"brackets and bars, as they should be", "/a%5b0%5D%7cb%5Ec", target{"/a[0]|b^c", "", "/a%5B0%5D%7Cb%5Ec"}},
+		{"a bracket among letters that are encoded", "/%61[", target{"/a[", "", "/a%5B"}},
 		{"an inner space", "/my%20file.pdf", target{"/my file.pdf", "", "/my%20file.pdf"}},
 		{"an encoded question mark", "/admin/%3f/public/", target{"/admin/?/public/", "", "/admin/%3F/public/"}},
 		{"an encoded fragment sign", "/c%23", target{"/c#", "", "/c%23"}},
@@ -253,7 +256,7 @@ func TestCheckSegment(t *testing.T) {
 // Whoever is refused is told why, in words that fit.
 func TestParseTargetTellsWhy(t *testing.T) {
 	for raw, why := range map[string]string{
-		"/a#b": "fragment", `/a\b`: "backslash", "/a;b": "semicolon", "/a\x1fb": "control", "/a\x7fb": "control", "/a\x80b": "ASCII", "/a b": "percent-encoded", "/a|b": "percent-encoded",
+		"/a#b": "fragment", `/a\b`: "backslash", "/a;b": "semicolon", "/a\x1fb": "control", "/a\x7fb": "control", "/a\x80b": "ASCII", "/a b": "percent-encoded", "/a{b": "percent-encoded",
 	} {
 		if _, err := canonical.ParseTarget(raw); err == nil || !strings.Contains(err.Error(), why) {
 			t.Errorf("ParseTarget(%q) = %v, want a word of %s", raw, err, why)

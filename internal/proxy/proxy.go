@@ -87,13 +87,12 @@ func newWay(u Upstream, failed Failed, log *slog.Logger) (*Way, error) {
 		Transport:      w.transport,
 		BufferPool:     &buffers,
 		FlushInterval:  0, // event streams and unknown lengths are flushed at once by httputil, the others by Stream
-		ErrorHandler: func(w http.ResponseWriter, r *http.Request, err error) {
-			early(w.Header(), r)
-			if cut := cutBy(r.Context()); cut != nil {
-				err = cut
-				lastOf(w.Header(), r)
+		ErrorHandler: func(rw http.ResponseWriter, r *http.Request, err error) {
+			early(rw.Header(), r)
+			if cutBy(r.Context()) != nil {
+				lastOf(rw.Header(), r)
 			}
-			failed(w, r, err)
+			failed(rw, r, w.because(r, err))
 		},
 		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn),
 	}

@@ -14,7 +14,8 @@ import (
 // connection, which spares it.
 type upload struct {
 	io.ReadCloser
-	ended atomic.Bool
+	ended  atomic.Bool
+	broken atomic.Bool // it ends before its end
 }
 
 // Read implements io.Reader.
@@ -23,8 +24,11 @@ func (u *upload) Read(p []byte) (int, error) {
 		return 0, io.EOF
 	}
 	n, err := u.ReadCloser.Read(p)
-	if errors.Is(err, io.EOF) {
+	switch {
+	case errors.Is(err, io.EOF):
 		u.ended.Store(true)
+	case err != nil:
+		u.broken.Store(true)
 	}
 	return n, err
 }

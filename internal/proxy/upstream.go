@@ -128,9 +128,9 @@ func newWays(u Upstream, pool *x509.CertPool) ways {
 // may take, and its answer may begin with the first message.
 func (w ways) RoundTrip(r *http.Request) (*http.Response, error) {
 	if kind := r.Header["Content-Type"]; len(kind) == 1 && strings.HasPrefix(kind[0], "application/grpc") {
-		return w.patient.RoundTrip(r)
+		return persist(w.patient, r)
 	}
-	return w.timed.RoundTrip(r)
+	return persist(w.timed, r)
 }
 
 func (w ways) close() {

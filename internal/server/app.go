@@ -3,6 +3,7 @@ package server
 import (
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"strings"
 	"time"
@@ -89,7 +90,16 @@ func (s *Server) UpstreamFailed(w http.ResponseWriter, r *http.Request, err erro
 		s.sayCut(w, r, cut)
 		return
 	}
-	s.fail(w, r, fmt.Errorf("%w: %w", errUpstream, err))
+	if errors.Is(err, proxy.ErrLeft) { // everyday life
+		s.log().Debug("client left before the answer", slog.String("asked", asked(r)))
+		w.WriteHeader(http.StatusBadGateway)
+		return
+	}
+	err = fmt.Errorf("%w: %w", errUpstream, err)
+	if r.Method == http.MethodGet {
+		err = flowError{err, r.URL.RequestURI()}
+	}
+	s.fail(w, r, err)
 }
 
 // refusePage is what a front proxy shows when its check said 401 or 403. It

@@ -6,6 +6,7 @@ import (
 
 	"gateway/internal/accounts"
 	"gateway/internal/canonical"
+	"gateway/internal/proxy"
 	"gateway/internal/strictjson"
 	"gateway/localauth"
 	"gateway/providers"
@@ -75,7 +76,9 @@ var answers = []answer{
 	{errPeer, http.StatusForbidden, "Forbidden", "Only proxies named in trusted_proxies are answered here."},
 	{errNoPage, http.StatusNotFound, "BadRequest", "There is nothing here."},
 	{errHost, http.StatusMisdirectedRequest, "BadRequest", "No app is known under this host name. Add it to the configuration, or correct the address."},
-	{errUpstream, http.StatusBadGateway, "Unavailable", "The app does not answer. Try again in a moment."},
+	{proxy.ErrBody, http.StatusBadRequest, "BadRequest", "The body of the request did not come whole."},
+	{proxy.ErrLate, http.StatusGatewayTimeout, "Unavailable", "The app takes too long to answer. Try again in a moment. If it stays so, tell whoever runs this site, with the number of the request."},
+	{errUpstream, http.StatusBadGateway, "Unavailable", "The app cannot be reached. Try again in a moment. If it stays so, tell whoever runs this site, with the number of the request."},
 	{errNoUpstream, http.StatusNotFound, "BadRequest", "This app has no upstream: it is served by the proxy in front of the gateway, which must send only /.gateway/ here."},
 	{canonical.ErrTarget, http.StatusBadRequest, "BadRequest", "The address can be read in more than one way, so it is refused."},
 	{canonical.ErrMethod, http.StatusMethodNotAllowed, "BadRequest", "This method is not let through."},

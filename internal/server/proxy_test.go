@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"gateway/internal/canonical"
 	"gateway/internal/proxy"
@@ -311,6 +312,46 @@ func TestUpstreamDown(t *testing.T) {
 			}
 		}
 		h.program().get(h.Wiki + "/public/x").wants(http.StatusOK)
+	})
+}
+
+// A person is told what to do about an app that does not answer; whoever runs
+// the site finds the cause in the log, by the number that the page shows.
+func TestUpstreamsThatFailSaySo(t *testing.T) {
+	both(t, func(t *testing.T, h *house) {
+		h.watch.failing.Store(true)
+		h.echo.plays("mute", func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
+		h.leads("wiki", proxy.Upstream{URL: h.url(h.echo.URL), HeaderTimeout: 50 * time.Millisecond})
+		down := h.site.origin("down." + h.site.wiki)
+		for _, row := range []struct {
+			at, cause string
+			status    int
+		}{
+			{down + "/x?a=1", "connection refused", http.StatusBadGateway},
+			{h.Wiki + "/public/x?play=mute", h.echo.URL, http.StatusGatewayTimeout},
+		} {
+			h.program().get(row.at).refuses("a program", row.status, "Unavailable")
+			h.program().post(row.at, "{}").refuses("a program", row.status, "Unavailable")
+			a := h.program().navigate(row.at).wants(row.status)
+			_, rest, _ := strings.Cut(a.body, "<code>")
+			id, _, _ := strings.Cut(rest, "</code>")
+			told := ""
+			for line := range strings.Lines(h.log.String()) {
+				if id != "" && strings.Contains(line, id) {
+					told += line
+				}
+			}
+			if !strings.Contains(told, row.cause) {
+				t.Errorf("%s: the log says %q about request %q, want the cause", row.at, told, id)
+			}
+			if path := row.at[strings.Index(row.at, "://")+3:]; !strings.Contains(a.body, `href="`+path[strings.Index(path, "/"):]+`"`) || !strings.Contains(a.body, "Try again") {
+				t.Errorf("%s: the page has no way to try again: %s", row.at, a.body)
+			}
+		}
+		text := strings.TrimSuffix(strings.Replace(h.page("/public/x"), "GET", "POST", 1), "\r\n") + "Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\nnonsense\r\n"
+		if a := h.raw(text); a.status != http.StatusBadRequest {
+			t.Errorf("a body that breaks off: %d %s, want 400", a.status, a.body)
+		}
 	})
 }
 
