@@ -2,13 +2,12 @@ package policy_test
 
 import (
 	"net/netip"
-	"os"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
 
 	"gateway/internal/canonical"
+	"gateway/internal/hostiletest"
 	"gateway/internal/identity"
 	"gateway/policy"
 )
@@ -223,21 +222,7 @@ func TestEmailDomains(t *testing.T) {
 			t.Errorf("%q, not verified: %v, want deny", email, got)
 		}
 	}
-	file, err := os.ReadFile("testdata/emails.txt")
-	if err != nil {
-		t.Fatal(err)
-	}
-	hostile := []string{strings.Repeat("a", 65) + "@ex.test", strings.Repeat("a", 300) + "@ex.test", "a@" + strings.Repeat("a", 300) + ".ex.test"}
-	for line := range strings.Lines(string(file)) {
-		if strings.HasPrefix(line, "# ") {
-			continue
-		}
-		email, err := strconv.Unquote(`"` + strings.TrimSuffix(line, "\n") + `"`)
-		if err != nil {
-			t.Fatalf("%q: %v", line, err)
-		}
-		hostile = append(hostile, email)
-	}
+	hostile := append(hostiletest.Lines(t, "emails"), "", strings.Repeat("a", 65)+"@ex.test", strings.Repeat("a", 300)+"@ex.test", "a@"+strings.Repeat("a", 300)+".ex.test")
 	for _, email := range hostile {
 		if got := effect(email, true); got != policy.Deny {
 			t.Errorf("%q: %v, want deny", email, got)

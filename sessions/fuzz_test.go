@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"gateway/internal/hostiletest"
 	"gateway/internal/secret"
 	"gateway/sessions"
 )
@@ -23,6 +24,9 @@ func FuzzVerify(f *testing.F) {
 		strings.Repeat("W", 4000), "\x00", "a.b.c\n",
 	} {
 		f.Add(seed, 0, 0)
+	}
+	for _, token := range hostiletest.Lines(f, "tokens") {
+		f.Add(token, 0, 0)
 	}
 	f.Add("A", 10, 1)
 	f.Add("", 200, 100)

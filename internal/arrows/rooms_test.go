@@ -50,6 +50,7 @@ var rooms = map[string][]string{
 	"cmd/gateway": {everything},
 
 	"internal/arrows":          nil,
+	"internal/hostiletest":     nil,
 	"internal/store/storetest": {"sessions", "localauth", "internal/accounts"},
 	"providers/providertest":   {"providers"},
 }

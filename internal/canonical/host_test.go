@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"gateway/internal/canonical"
+	"gateway/internal/hostiletest"
 )
 
 func TestParseHost(t *testing.T) {
@@ -45,82 +46,18 @@ func TestParseHost(t *testing.T) {
 }
 
 func TestParseHostRefuses(t *testing.T) {
-	for _, row := range []struct{ story, raw string }{
-		{"nothing", ""},
-		{"only a dot", "."},
-		{"only a port", ":80"},
-		{"two trailing dots", "example.com.."},
-		{"an empty label", "a..example.com"},
-		{"a leading dot", ".example.com"},
-		{"a wildcard", "*.example.com"},
-		{"a long label", strings.Repeat("a", 64) + ".example"},
-		{"a long name", strings.Repeat("abcdefg.", 31) + "abcdef"},
-		{"a leading hyphen", "-a.example"},
-		{"a trailing hyphen", "a-.example"},
-		{"an underscore", "a_b.example"},
-		{"a space", "example.com "},
-		{"a space before", " example.com"},
-		{"a list", "a.example,b.example"},
-		{"a list with a space", "a.example, b.example"},
-		{"a tab", "a\t.example"},
-		{"a line feed", "a.example\n"},
-		{"a NUL", "a.example\x00.evil.test"},
-		{"DEL", "a\x7f.example"},
-		{"percent-encoding", "a%2eexample.com"},
-		{"a user", "wiki@evil.test"},
-		{"a scheme", "https://example.com"},
-		{"a path", "example.com/x"},
-		{"a backslash", "example.com\\x"},
-		{"Unicode", "bücher.example"},
-		{"a Cyrillic letter", "аpp1.ex.test"},
-		{"the Kelvin sign", "wi\u212Ai.example.com"},
-		{"a full-width dot", "example。com"},
-		{"not UTF-8", "a\xff.example"},
-		{"an A-label of nothing", "xn--.example"},
-		{"an A-label of ASCII", "xn--app1-.ex.test"},
-		{"an A-label that does not decode", "xn--x-.test"},
-		{"an A-label of an upper-case letter", "xn--bcher-2pa.example"},
-		{"an A-label of what is not normal form C", "xn--bucher-xyd.example"},
-		{"an empty port", "example.com:"},
-		{"port zero", "example.com:0"},
-		{"a port with a leading zero", "example.com:080"},
-		{"a port too large", "example.com:65536"},
-		{"a port that overflows", "example.com:18446744073709551696"},
-		{"a port with a letter", "example.com:8a"},
-		{"brackets left open before a port", "[1::2:80"},
-		{"a signed port", "example.com:+80"},
-		{"a negative port", "example.com:-80"},
-		{"two ports", "example.com:80:80"},
-		{"a short IPv4 address", "127.1"},
-		{"a decimal address", "2130706433"},
-		{"a hexadecimal address", "0x7f000001"},
-		{"a hexadecimal part", "127.0.0.0x1"},
-		{"a bare 0x", "127.0.0.0x"},
-		{"an octal address", "0177.0.0.1"},
-		{"five parts", "1.2.3.4.5"},
-		{"too large a part", "1.2.3.256"},
-		{"a last label of digits", "example.123"},
-		{"IPv6 without brackets", "2001:db8::1"},
-		{"IPv6 with a zone", "[fe80::1%25eth0]"},
-		{"IPv6 with a raw zone", "[fe80::1%eth0]"},
-		{"IPv4 within IPv6", "[::ffff:127.0.0.1]"},
-		{"IPv4 within IPv6, in hexadecimal", "[::ffff:7f00:1]"},
-		{"IPv4 in brackets", "[127.0.0.1]"},
-		{"a name in brackets", "[example.com]"},
-		{"open brackets", "[::1"},
-		{"closed brackets", "::1]"},
-		{"empty brackets", "[]"},
-		{"something after the brackets", "[::1]x"},
-		{"a dot after the brackets", "[::1]."},
-		{"IPvFuture", "[v1.a]"},
-	} {
-		if got, err := canonical.ParseHost(row.raw); !errors.Is(err, canonical.ErrHost) || got != "" {
-			t.Errorf("%s: ParseHost(%q) = %q, %v, want %v", row.story, row.raw, got, err, canonical.ErrHost)
+	lines := append(hostiletest.Lines(t, "hosts"), "", strings.Repeat("a", 64)+".example", strings.Repeat("abcdefg.", 31)+"abcdef")
+	for _, raw := range lines {
+		if got, err := canonical.ParseHost(raw); !errors.Is(err, canonical.ErrHost) || got != "" {
+			t.Errorf("ParseHost(%q) = %q, %v, want %v", raw, got, err, canonical.ErrHost)
 		}
 	}
 }
 
 func FuzzParseHost(f *testing.F) {
+	for _, line := range hostiletest.Lines(f, "hosts") {
+		f.Add(line)
+	}
 	for _, seed := range []string{
 		"wiki.example.com", "WIKI.example.com.:443", "[2001:db8::1]:80", "127.1", "xn--bcher-kva.example", "xn--app1-.ex.test", "[::ffff:7f00:1]", "a..b", "*.a",
 	} {

@@ -3,13 +3,13 @@ package canonical_test
 import (
 	"errors"
 	"net/url"
-	"os"
 	"path"
 	"strings"
 	"testing"
 	"unicode/utf8"
 
 	"gateway/internal/canonical"
+	"gateway/internal/hostiletest"
 )
 
 func TestParseTarget(t *testing.T) {
@@ -67,32 +67,8 @@ func TestParseTarget(t *testing.T) {
 	}
 }
 
-// hostile returns the lines of testdata/targets.txt: targets without one
-// reading, as Go strings without quotes.
-func hostile(t testing.TB) []string {
-	t.Helper()
-	file, err := os.ReadFile("testdata/targets.txt")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var lines []string
-	for line := range strings.Lines(string(file)) {
-		line = strings.TrimSuffix(line, "\n")
-		if strings.HasPrefix(line, "# ") {
-			continue
-		}
-		lines = append(lines, unescape(line))
-	}
-	return lines
-}
-
-// unescape reads <TAB>, <LF>, <CR>, <NUL>, <DEL>, <SP> and <FF> (the byte 0xff).
-func unescape(line string) string {
-	return strings.NewReplacer("<TAB>", "\t", "<LF>", "\n", "<CR>", "\r", "<NUL>", "\x00", "<DEL>", "\x7f", "<SP>", " ", "<FF>", "\xff").Replace(line)
-}
-
 func TestParseTargetRefuses(t *testing.T) {
-	lines := append(hostile(t),
+	lines := append(hostiletest.Lines(t, "targets"),
 		"/"+strings.Repeat("a", 8192),
 		"/"+strings.Repeat("/", 4000),
 		"/a?"+strings.Repeat("a", 8190),
@@ -203,7 +179,7 @@ func TestParseTargetCopiesNothingPlain(t *testing.T) {
 }
 
 func FuzzParseTarget(f *testing.F) {
-	for _, line := range hostile(f) {
+	for _, line := range hostiletest.Lines(f, "targets") {
 		f.Add(line)
 	}
 	for _, seed := range []string{"/", "/a/b?x=y", "/%61dmin", "/caf%c3%a9/", "/100%25", "/a%40b", "/%2525"} {

@@ -3,10 +3,10 @@ package returnto_test
 import (
 	"errors"
 	"net/url"
-	"os"
 	"strings"
 	"testing"
 
+	"gateway/internal/hostiletest"
 	"gateway/internal/returnto"
 )
 
@@ -38,25 +38,8 @@ func TestZeroAddressIsTheRoot(t *testing.T) {
 	}
 }
 
-// corpus returns the return addresses of testdata/hostile.txt.
-func corpus(t testing.TB) []string {
-	t.Helper()
-	file, err := os.ReadFile("testdata/hostile.txt")
-	if err != nil {
-		t.Fatal(err)
-	}
-	bytes := strings.NewReplacer("<TAB>", "\t", "<LF>", "\n", "<CR>", "\r", "<NUL>", "\x00", "<SP>", " ", "<FF>", "\xff", "<RLO>", "\u202e")
-	var lines []string
-	for line := range strings.Lines(string(file)) {
-		if !strings.HasPrefix(line, "# ") {
-			lines = append(lines, bytes.Replace(strings.TrimSuffix(line, "\n")))
-		}
-	}
-	return lines
-}
-
 func TestParseRefuses(t *testing.T) {
-	for _, raw := range append(corpus(t), "", strings.Repeat("/", 10_000), "/"+strings.Repeat("a", 4096)) {
+	for _, raw := range append(hostiletest.Lines(t, "addresses"), "", strings.Repeat("/", 10_000), "/"+strings.Repeat("a", 4096)) {
 		if got, err := returnto.Parse(raw); !errors.Is(err, returnto.ErrAddress) || got != (returnto.Address{}) {
 			t.Errorf("Parse(%q) = %q, %v, want %v", raw, got, err, returnto.ErrAddress)
 		}
@@ -86,7 +69,7 @@ func staysHome(t *testing.T, address returnto.Address) {
 }
 
 func FuzzParse(f *testing.F) {
-	for _, line := range corpus(f) {
+	for _, line := range hostiletest.Lines(f, "addresses") {
 		f.Add(line)
 	}
 	for _, seed := range []string{"/", "/wiki/Main_Page?a=b", "/%7Ealice/caf%c3%a9", "/@evil.test"} {

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"gateway/internal/canonical"
+	"gateway/internal/hostiletest"
 	"gateway/internal/proxy"
 )
 
@@ -81,7 +82,7 @@ func FuzzEveryWay(f *testing.F) {
 	seed("PURGE", h.site.board, "/x", "", "Remote-User", "alice")
 	seed("get", h.site.board, "/x", "::1", "X_Forwarded_User", "alice")
 	seed("GET", "evil.test", "/public/x", "garbage", "X-Original-Url", "/admin")
-	for i, target := range corpus(f, "../canonical/testdata/targets.txt") {
+	for i, target := range hostiletest.Lines(f, "targets") {
 		f.Add("GET", h.site.wiki, target, "192.0.2.7", "X-Custom", "x", uint8(i%3))
 	}
 	f.Fuzz(func(t *testing.T, method, host, target, client, name, value string, which uint8) {

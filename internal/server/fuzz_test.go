@@ -5,10 +5,12 @@ import (
 	"net/http/httptest"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 
 	"gateway/internal/canonical"
+	"gateway/internal/hostiletest"
 	"gateway/policy"
 )
 
@@ -96,6 +98,10 @@ func FuzzDialects(f *testing.F) {
 	} {
 		f.Add(seed[0], seed[1], seed[2], seed[3], seed[4], seed[5])
 	}
+	for i, host := range hostiletest.Lines(f, "hosts") {
+		cookies := hostiletest.Lines(f, "cookies")
+		f.Add("GET", host, "/public/x", strings.ReplaceAll(cookies[i%len(cookies)], "{}", token), "192.0.2.7", "")
+	}
 	f.Fuzz(func(t *testing.T, method, host, target, cookie, chain, authorization string) {
 		defer h.round(t)()
 		q := question{method: method, scheme: "https", host: host, target: target, client: chain}
@@ -124,7 +130,7 @@ func FuzzDialects(f *testing.F) {
 func FuzzForwardingHeaders(f *testing.F) {
 	h := open(f, https)
 	handler := h.server.AuthzHandler()
-	for _, name := range append(append([]string{"X-Forwarded-For", "Accept", "X-Forwarded-Uri"}, forged...), spelled...) {
+	for _, name := range slices.Concat([]string{"X-Forwarded-For", "Accept", "X-Forwarded-Uri"}, hostiletest.Lines(f, "headers"), hostiletest.Lines(f, "spellings")) {
 		f.Add(name, "alice", true)
 	}
 	f.Fuzz(func(t *testing.T, name, value string, first bool) {
@@ -165,6 +171,12 @@ func FuzzCredentials(f *testing.F) {
 		f.Add("", "", "Bearer "+token)
 		f.Add("__Host-gateway="+token, "__Host-gateway="+token, "Bearer "+token)
 		f.Add("a=b;__Host-gateway="+token+"; ;", "=;", "bearer\t"+token)
+	}
+	for _, token := range hostiletest.Lines(f, "tokens") {
+		f.Add("__Host-gateway="+token, "", "Bearer "+token)
+	}
+	for _, cookie := range hostiletest.Lines(f, "cookies") {
+		f.Add(strings.ReplaceAll(cookie, "{}", good), "", "")
 	}
 	f.Fuzz(func(t *testing.T, one, two, authorization string) {
 		defer h.round(t)()
@@ -253,6 +265,9 @@ func FuzzProtocol(f *testing.F) {
 	f.Add(`{"user":"alice","user":"bob"}`, "text/plain")
 	f.Add(`[]`, "")
 	f.Add(`ticket=x`, "application/x-www-form-urlencoded")
+	for _, body := range hostiletest.Lines(f, "bodies") {
+		f.Add(body, "application/json")
+	}
 	f.Fuzz(func(t *testing.T, body, kind string) {
 		defer h.round(t)()
 		for _, row := range []struct {

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"gateway/internal/hostiletest"
 )
 
 // step follows one redirect, and returns where the next one leads.
@@ -411,7 +413,7 @@ func TestStoreHoldsNoCodes(t *testing.T) {
 // Return addresses that lead away lead to the default page instead.
 func TestHostileReturnAddresses(t *testing.T) {
 	both(t, func(t *testing.T, h *house) {
-		lines := append(corpus(t, "../returnto/testdata/hostile.txt"), strings.Repeat("/", 10<<10), "/"+strings.Repeat("a", 10<<10))
+		lines := append(hostiletest.Lines(t, "addresses"), strings.Repeat("/", 10<<10), "/"+strings.Repeat("a", 10<<10))
 		b, foreign := h.as(h.alice), h.browser()
 		for _, line := range lines {
 			rd := url.QueryEscape(line)

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"gateway/internal/canonical"
+	"gateway/internal/hostiletest"
 	"gateway/internal/proxy"
 )
 
@@ -37,7 +38,7 @@ func TestAppsSeeOurIdentityAlone(t *testing.T) {
 		bob := h.at(h.bob)
 		for who, cookie := range map[string][]string{"": nil, "bob": bob} {
 			target := "/public/x"
-			for _, name := range slices.Concat(forged, spelled, []string{"X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "Forwarded", "X-Real-Ip", "X-Http-Method-Override", "X-Original-Url"}) {
+			for _, name := range slices.Concat(hostiletest.Lines(t, "headers"), hostiletest.Lines(t, "spellings"), []string{"X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "Forwarded", "X-Real-Ip", "X-Http-Method-Override", "X-Original-Url"}) {
 				for _, lines := range [][]string{{name, "alice"}, {name, "alice", name, "root"}, {strings.ToLower(name), "alice"}, {strings.ToUpper(name), "alice, root"}} {
 					h.raw(h.page(target, append(lines, cookie...)...)).wants(http.StatusOK)
 					got := h.echo.last(t)
@@ -384,12 +385,12 @@ func TestNoUpstream(t *testing.T) {
 // The names that are removed are those that are refused.
 func TestNamesOfHeaders(t *testing.T) {
 	t.Parallel()
-	for _, name := range forged {
+	for _, name := range hostiletest.Lines(t, "headers") {
 		if !proxy.Managed(name) {
 			t.Errorf("Managed(%q) = false", name)
 		}
 	}
-	for _, name := range spelled {
+	for _, name := range hostiletest.Lines(t, "spellings") {
 		if name = http.CanonicalHeaderKey(name); !proxy.Alias(name) || !proxy.Forwarding(name) {
 			t.Errorf("Alias(%q) = %v, Forwarding = %v, want both", name, proxy.Alias(name), proxy.Forwarding(name))
 		}

@@ -11,9 +11,7 @@ import (
 	"net/http/httptest"
 	"net/netip"
 	"net/url"
-	"os"
 	"slices"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -361,26 +359,6 @@ func (h *house) live(userID string) int {
 	all, err := h.store.Sessions(context.Background(), userID)
 	h.must(err)
 	return len(all)
-}
-
-// corpus reads lines of a file of another room: <LF> and the like stand for bytes.
-func corpus(t testing.TB, path string) []string {
-	t.Helper()
-	file, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	bytes := strings.NewReplacer("<TAB>", "\t", "<LF>", "\n", "<CR>", "\r", "<NUL>", "\x00", "<DEL>", "\x7f", "<SP>", " ", "<FF>", "\xff", "<RLO>", "\u202e")
-	var lines []string
-	for line := range strings.Lines(string(file)) {
-		if !strings.HasPrefix(line, "# ") {
-			lines = append(lines, bytes.Replace(strings.TrimSuffix(line, "\n")))
-		}
-	}
-	if len(lines) < 50 {
-		t.Fatalf("%s has %d lines", path, len(lines))
-	}
-	return lines
 }
 
 // both runs a test at a real site and at the one on localhost.

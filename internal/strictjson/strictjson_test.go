@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"gateway/internal/hostiletest"
 	"gateway/internal/strictjson"
 )
 
@@ -53,9 +54,21 @@ func TestDecode(t *testing.T) {
 	}
 }
 
+func TestHostileBodies(t *testing.T) {
+	for _, text := range hostiletest.Lines(t, "bodies") {
+		var b body
+		if err := strictjson.Decode(strings.NewReader(text), 4096, &b); !errors.Is(err, strictjson.ErrSyntax) {
+			t.Errorf("Decode(%q) = %v, want ErrSyntax", text, err)
+		}
+	}
+}
+
 func FuzzUnmarshal(f *testing.F) {
 	f.Add([]byte(`{"user":"alice","in":{"a":1},"list":[1,{}]}`))
 	f.Add([]byte(`{"user":"alice","USER":"bob"}`))
+	for _, body := range hostiletest.Lines(f, "bodies") {
+		f.Add([]byte(body))
+	}
 	f.Fuzz(func(t *testing.T, raw []byte) {
 		var b body
 		if err := strictjson.Unmarshal(raw, &b); err != nil && !errors.Is(err, strictjson.ErrSyntax) {
