@@ -134,37 +134,74 @@ func (r *Register) Withdraw(ctx context.Context, id string) error {
 }
 
 // ResolveInvited is Resolve for somebody who brings an invitation. It is taken
-// where it makes a new user, and only there: an active one, if some rule could
-// ever admit the person with the groups that the invitation gives. Besides
-// what Resolve returns it returns ErrNoInvitation, ErrOtherEmail, and
+// where it makes a new user, or lets in one who waits or is unverified, and only
+// there, if some rule could ever admit the person with the groups that it gives.
+// Besides what Resolve returns it returns ErrNoInvitation, ErrOtherEmail, and
 // ErrUnverified without a user where the address has to be verified first.
 func (r *Register) ResolveInvited(ctx context.Context, id identity.Identity, code secret.Text) (u identity.User, taken bool, err error) {
 	if id, err = sound(id); err != nil {
 		return identity.User{}, false, err
 	}
-	if _, _, err := r.Store.AccountByKey(ctx, id.Key); !errors.Is(err, ErrNone) {
-		u, err = r.Resolve(ctx, id) // nobody new
+	a, _, known := r.Store.AccountByKey(ctx, id.Key)
+	pending := known == nil && (a.Status == identity.Waiting || a.Status == identity.Unverified)
+	if !errors.Is(known, ErrNone) && !pending {
+		u, err = r.Resolve(ctx, id) // nobody new, or it cannot be told
 		return u, false, err
 	}
-	i, err := r.Invitation(ctx, code)
+	i, err := r.invitationOf(ctx, id, code)
 	switch {
+	case err != nil && pending:
+		u, err = r.Resolve(ctx, id)
+		return u, false, err
 	case err != nil:
 		return identity.User{}, false, err
-	case i.Purpose != Join || i.Origin != id.Provider || !r.Origins[id.Provider].invites():
-		return identity.User{}, false, fmt.Errorf("for another door: %w", ErrNoInvitation)
-	case i.Email != "" && (!id.EmailVerified || !sameEmail(i.Email, id.Email)):
-		return identity.User{}, false, fmt.Errorf("%w: %w", ErrNotRegistered, ErrOtherEmail)
-	case r.Origins[id.Provider].lacksProof(id):
-		return identity.User{}, false, ErrUnverified
+	case pending:
+		err = r.accept(ctx, &a, i, id)
+	default:
+		a, err = r.newcomer(ctx, id, i.Groups, identity.Active, func(a Account, l Link) error {
+			return r.Store.CreateInvited(ctx, i.Hash, r.now(), a, l)
+		})
 	}
-	a, err := r.newcomer(ctx, id, i.Groups, identity.Active, func(a Account, l Link) error {
-		return r.Store.CreateInvited(ctx, i.Hash, r.now(), a, l)
-	})
-	if errors.Is(err, ErrLinked) { // in another tab, a moment ago
+	if errors.Is(err, ErrLinked) || errors.Is(err, ErrConflict) { // in another tab, a moment ago
 		u, err = r.Resolve(ctx, id)
 		return u, false, err
 	}
-	return a.User, err == nil, err
+	if err != nil {
+		return identity.User{}, false, err
+	}
+	return a.User, true, nil
+}
+
+// invitationOf returns the invitation if it is for whoever has the identity.
+func (r *Register) invitationOf(ctx context.Context, id identity.Identity, code secret.Text) (Invitation, error) {
+	i, err := r.Invitation(ctx, code)
+	switch {
+	case err != nil:
+		return Invitation{}, err
+	case i.Purpose != Join || i.Origin != id.Provider || !r.Origins[id.Provider].invites():
+		return Invitation{}, fmt.Errorf("for another door: %w", ErrNoInvitation)
+	case i.Email != "" && (!id.EmailVerified || !sameEmail(i.Email, id.Email)):
+		return Invitation{}, fmt.Errorf("%w: %w", ErrNotRegistered, ErrOtherEmail)
+	case r.Origins[id.Provider].lacksProof(id):
+		return Invitation{}, ErrUnverified
+	}
+	return i, nil
+}
+
+// accept lets in a user who has yet to be let in, by an invitation.
+func (r *Register) accept(ctx context.Context, a *Account, i Invitation, id identity.Identity) error {
+	groups, err := GroupEdit{Add: i.Groups}.apply(a.Groups)
+	if err != nil {
+		return err
+	}
+	if !r.admits(id, a.Login, groups) {
+		return fmt.Errorf("no rule could ever admit the person: %w", ErrNotRegistered)
+	}
+	fresh := refreshed(*a, id)
+	a.Groups, a.Status = groups, identity.Active
+	a.Name, a.Email, a.EmailVerified = fresh.name, fresh.email, fresh.verified
+	defer r.Cache.drop(a.ID) // after a failure too: it may have been written
+	return r.Store.UpdateInvited(ctx, i.Hash, r.now(), *a)
 }
 
 // sameEmail compares addresses letter by letter, whatever the case of ASCII

@@ -2,6 +2,7 @@ package accounts_test
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"testing"
 	"time"
@@ -173,4 +174,56 @@ func TestChoosing(t *testing.T) {
 	if _, err := r.Add(t.Context(), n); !errors.Is(err, accounts.ErrInvalid) {
 		t.Errorf("Add with a verifier and without = %v, want ErrInvalid", err)
 	}
+}
+
+// Nothing that is kept of an invitation opens it.
+func TestWhatIsKeptOpensNothing(t *testing.T) {
+	r, _ := newInviting(t)
+	code := invite(t, r, accounts.Invitation{Origin: "corp", Groups: []string{"guests"}})
+	all, err := r.Invitations(t.Context())
+	if err != nil || len(all) != 1 {
+		t.Fatalf("Invitations = %v, %v", all, err)
+	}
+	for _, kept := range []string{all[0].ID, string(all[0].Hash[:]), fmt.Sprintf("%x", all[0].Hash), "", code.Reveal() + " ", code.Reveal()[1:]} {
+		if _, _, err := r.ResolveInvited(t.Context(), from("corp", "1", "dora"), secret.New(kept)); !errors.Is(err, accounts.ErrNoInvitation) {
+			t.Errorf("ResolveInvited with %q = %v, want ErrNoInvitation", kept, err)
+		}
+	}
+}
+
+// Who waits, or is unverified, is let in by an invitation, and by none that is
+// not for them.
+func TestInvitedWhoWaits(t *testing.T) {
+	r, _ := newInviting(t)
+	guests := []string{"guests"}
+	r.Admit = func(identity.Principal) bool { return true }
+	r.Origins["corp"] = accounts.Origin{Registration: accounts.Approval, LoginClaim: true}
+	waiting := waits(t, r, from("corp", "1", "dora"))
+	r.Admit = func(p identity.Principal) bool { return slices.Contains(p.Groups, "guests") }
+	comes := func(story string, code secret.Text, want error) identity.User {
+		t.Helper()
+		u, taken, err := r.ResolveInvited(t.Context(), from("corp", "1", "dora"), code)
+		if !errors.Is(err, want) || taken != (want == nil) {
+			t.Errorf("%s: ResolveInvited = %+v, %v, %v, want %v", story, u, taken, err, want)
+		}
+		return u
+	}
+	comes("an invitation that is none", secret.New("x"), accounts.ErrWaiting)
+	comes("for another address", invite(t, r, accounts.Invitation{Origin: "corp", Groups: guests, Email: "2@example.com"}), accounts.ErrWaiting)
+	comes("whom no rule could admit with it", invite(t, r, accounts.Invitation{Origin: "corp", Groups: []string{"ops"}}), accounts.ErrNotRegistered)
+	code := invite(t, r, accounts.Invitation{Origin: "corp", Groups: guests, Email: "1@example.com"})
+	u := comes("the right one", code, nil)
+	if u.ID != waiting.ID || u.Status != identity.Active || !slices.Equal(u.Groups, guests) {
+		t.Errorf("let in is %+v", u)
+	}
+	if _, err := r.Invitation(t.Context(), code); !errors.Is(err, accounts.ErrNoInvitation) {
+		t.Errorf("Invitation afterwards = %v, want ErrNoInvitation", err)
+	}
+	if got := resolve(t, r, from("corp", "1", "dora")); got.ID != u.ID || !slices.Equal(got.Groups, guests) {
+		t.Errorf("afterwards it is %+v", got)
+	}
+	if _, err := r.SetStatus(t.Context(), u.ID, identity.Disabled); err != nil {
+		t.Fatal(err)
+	}
+	comes("who is shut out", invite(t, r, accounts.Invitation{Origin: "corp", Groups: guests}), accounts.ErrDisabled)
 }

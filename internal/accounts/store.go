@@ -72,6 +72,9 @@ type Invitations interface {
 	// CreateUser does for a user without a password, or neither. The first
 	// caller wins, the others get ErrNoInvitation.
 	CreateInvited(ctx context.Context, hash [32]byte, now time.Time, a Account, l Link) error
+	// UpdateInvited takes an invitation that is nobody's and does what UpdateUser
+	// does, or neither.
+	UpdateInvited(ctx context.Context, hash [32]byte, now time.Time, a Account) error
 	// VerifierVersion returns the version of the user's verifier, 0 if there is none.
 	VerifierVersion(ctx context.Context, userID string) (int64, error)
 	// SetVerifier takes an invitation of the user, records the verifier, whose

@@ -8,6 +8,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"gateway/internal/accounts"
+	"gateway/internal/identity"
 	"gateway/internal/server/pages"
 	"gateway/internal/throttle"
 	"gateway/localauth"
@@ -84,13 +85,14 @@ func (s *Server) choose(p accounts.Purpose) func(*gin.Context) error {
 		}
 		ctx, sources := c.Request.Context(), throttle.Sources(s.client(c.Request))
 		if err := s.Throttle.Admit(ctx, sources...); err != nil {
+			s.auditLink(c, p, identity.User{}, err)
 			return err
 		}
 		login, err := s.setPassword(c, p, req.Code, before, v)
 		if err != nil {
 			return err
 		}
-		s.Throttle.Forgive(append(sources, throttle.Account(login))...)
+		s.Throttle.Forgive(append(sources, throttle.Account(login), s.tries(c.Request, login, localauth.WantCookie))...)
 		if before.who != nil {
 			s.clearSession(c.Writer)
 		}

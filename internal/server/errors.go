@@ -54,6 +54,7 @@ var answers = []answer{
 	{accounts.ErrFull, http.StatusForbidden, "UserNotRegistered", "You are not registered here, and too many people wait to be let in already. Ask an administrator."},
 	{accounts.ErrNotRegistered, http.StatusForbidden, "UserNotRegistered", "You are not registered here. Ask an administrator to add you."},
 	{accounts.ErrDisabled, http.StatusForbidden, "UserNotRegistered", "You are not registered here. Ask an administrator to add you."},
+	{accounts.ErrWaiting, http.StatusForbidden, "UserNotRegistered", "An administrator has to approve you first."}, // where nobody can wait
 	{accounts.ErrUnverified, http.StatusForbidden, "UnverifiedUser", "Your e-mail address is not confirmed yet. Confirm it at your provider and sign in again, or ask an administrator."},
 	{providers.ErrUnknownOrigin, http.StatusBadRequest, "OriginUnknown", "There is no such sign-in provider."},
 	{providers.ErrUnavailable, http.StatusServiceUnavailable, "Unavailable", "The sign-in provider does not answer. Try again in a moment, or choose another way to sign in."},

@@ -1,12 +1,14 @@
 package server_test
 
 import (
+	"maps"
 	"net/http"
 	"net/url"
 	"strings"
 	"testing"
 	"time"
 
+	"gateway/internal/accounts"
 	"gateway/internal/identity"
 	"gateway/providers/providertest"
 )
@@ -164,7 +166,9 @@ func TestTheRegisterSaysNo(t *testing.T) {
 				h.must(err)
 			}
 		}
-		dave := h.corp.Person
+		h.server.Register.Origins["corp"] = accounts.Origin{Registration: accounts.Open, LoginClaim: true, RequireVerified: true}
+		dave := maps.Clone(h.corp.Person)
+		dave["email_verified"] = false
 		for _, row := range []struct {
 			story, origin, word string
 			person              map[string]any

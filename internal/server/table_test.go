@@ -86,6 +86,7 @@ func TestStoreDown(t *testing.T) {
 		callback := late.leave("/")
 		entering := h.as(h.alice)
 		handoff := entering.begin(h.Wiki + "/.gateway/sign-in?rd=/x")
+		reset, join := h.resets("bob"), h.invites(nil)
 		hits := h.echo.count()
 
 		h.watch.failing.Store(true)
@@ -103,6 +104,10 @@ func TestStoreDown(t *testing.T) {
 			{"the sign-in", h.program().get(h.Portal+"/.gateway/sign-in", portal...)},
 			{"the portal", h.program().get(h.Portal+"/", portal...)},
 			{"the callback", late.get(callback)},
+			{"a link", h.program().get(reset)},
+			{"a password by a link", h.program().post(h.Portal+"/.gateway/reset", h.bob.fresh().chooses(reset))},
+			{"an invitation", h.program().get(join)},
+			{"the button of an invitation", h.program().post(h.Portal+"/.gateway/enrol", "ticket="+codeIn(join), form[:2]...)},
 			{"the sign-in of an app", h.program().get(h.Wiki+"/.gateway/sign-in?rd=/x", wiki...)},
 			{"the portal's side of the hand-off", entering.get(handoff)},
 			{"an app", h.program().get(h.Wiki+"/x", bearer...)},

@@ -125,6 +125,21 @@ func (s *Store) CreateInvited(ctx context.Context, hash [32]byte, now time.Time,
 	})
 }
 
+// UpdateInvited takes an invitation and replaces the record of the user whom it
+// lets in.
+func (s *Store) UpdateInvited(ctx context.Context, hash [32]byte, now time.Time, a accounts.Account) error {
+	groups, err := list(a.Groups).text()
+	if err != nil {
+		return fmt.Errorf("sqlite: groups: %w", err)
+	}
+	return s.write.do(ctx, func(ctx context.Context, t tx) error {
+		if err := takeInvitation(ctx, t, hash, now, ""); err != nil {
+			return err
+		}
+		return updateUser(ctx, t, a, groups)
+	})
+}
+
 // VerifierVersion returns the version of a user's verifier, 0 if there is none.
 func (s *Store) VerifierVersion(ctx context.Context, userID string) (int64, error) {
 	var version int64

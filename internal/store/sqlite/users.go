@@ -57,27 +57,30 @@ func (s *Store) UpdateUser(ctx context.Context, a accounts.Account) error {
 	if err != nil {
 		return fmt.Errorf("sqlite: groups: %w", err)
 	}
-	return s.write.do(ctx, func(ctx context.Context, t tx) error {
-		n, err := t.exec(ctx, `
-			UPDATE users SET name = ?, name_set = ?, email = ?, email_verified = ?, email_set = ?, groups = ?, status = ?,
-				generation = generation + 1
-			WHERE id = ? AND generation = ?`,
-			a.Name, a.NameSet, a.Email, a.EmailVerified, a.EmailSet, groups, string(a.Status), a.ID, a.Generation)
-		if err != nil {
-			return fmt.Errorf("sqlite: update user: %w", err)
-		}
-		if n == 1 {
-			return nil
-		}
-		var there bool
-		if err := t.row(ctx, `SELECT EXISTS (SELECT 1 FROM users WHERE id = ?)`, a.ID).Scan(&there); err != nil {
-			return fmt.Errorf("sqlite: update user: %w", err)
-		}
-		if there {
-			return accounts.ErrConflict
-		}
-		return accounts.ErrNone
-	})
+	return s.write.do(ctx, func(ctx context.Context, t tx) error { return updateUser(ctx, t, a, groups) })
+}
+
+// updateUser replaces a record; the groups are given as they are kept.
+func updateUser(ctx context.Context, t tx, a accounts.Account, groups string) error {
+	n, err := t.exec(ctx, `
+		UPDATE users SET name = ?, name_set = ?, email = ?, email_verified = ?, email_set = ?, groups = ?, status = ?,
+			generation = generation + 1
+		WHERE id = ? AND generation = ?`,
+		a.Name, a.NameSet, a.Email, a.EmailVerified, a.EmailSet, groups, string(a.Status), a.ID, a.Generation)
+	if err != nil {
+		return fmt.Errorf("sqlite: update user: %w", err)
+	}
+	if n == 1 {
+		return nil
+	}
+	var there bool
+	if err := t.row(ctx, `SELECT EXISTS (SELECT 1 FROM users WHERE id = ?)`, a.ID).Scan(&there); err != nil {
+		return fmt.Errorf("sqlite: update user: %w", err)
+	}
+	if there {
+		return accounts.ErrConflict
+	}
+	return accounts.ErrNone
 }
 
 // DeleteUser removes the user and all that refers to it, and keeps the login.

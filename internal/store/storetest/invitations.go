@@ -81,6 +81,27 @@ func invitedOnce(t *testing.T, open Opener) {
 	}
 }
 
+// An invitation lets in one user who waits, or none where the record has changed.
+func acceptedOnce(t *testing.T, open Opener) {
+	s := fresh(t, open)
+	i := invitation(1, "")
+	must(t, s.CreateInvitation(t.Context(), i))
+	must(t, s.CreatePending(t.Context(), pending("a", identity.Waiting, 1), foreignLink("a"), 9, at(0)))
+	a := must1(s.Account(t.Context(), "a"))(t)
+	a.Status, a.Groups = identity.Active, []string{"guests"}
+	old := a
+	old.Generation = 7
+	if err := s.UpdateInvited(t.Context(), i.Hash, at(2), old); !errors.Is(err, accounts.ErrConflict) {
+		t.Errorf("UpdateInvited of another generation = %v, want ErrConflict", err)
+	}
+	noInvitation(t, "UpdateInvited, too late", s.UpdateInvited(t.Context(), i.Hash, at(30), a))
+	wantOne(t, "UpdateInvited", race(16, func(int) error {
+		return s.UpdateInvited(t.Context(), i.Hash, at(2), a)
+	}), func(err error) bool { return errors.Is(err, accounts.ErrNoInvitation) })
+	a.Generation++
+	same(t, "Account", must1(s.Account(t.Context(), "a"))(t), a)
+}
+
 // An invitation of a user sets one password, ends the sessions and takes the
 // other invitations along.
 func chosenOnce(t *testing.T, open Opener) {

@@ -51,6 +51,7 @@ func Run(t *testing.T, open Opener) {
 		"pending: too long": pendingIsForgotten,
 		"invitations":       invitations,
 		"invited once":      invitedOnce,
+		"accepted once":     acceptedOnce,
 		"chosen once":       chosenOnce,
 		"links":             links,
 		"passwords":         passwords,
