@@ -74,3 +74,51 @@ func TestSiblingsBehindFrontProxies(t *testing.T) {
 		})
 	}
 }
+
+// A page of an origin that the app lists asks for something, is told where to
+// sign in, and goes on once somebody has: by the browser's own rules, through
+// each way in. The page of another origin learns nothing.
+func TestSinglePageApp(t *testing.T) {
+	own := front{"own proxy", func(*testing.T, *site, *echo, *echo) {}}
+	for _, f := range append([]front{own}, fronts...) {
+		t.Run(f.name, func(t *testing.T) {
+			spa, app := pages(t, "spa.one.localhost"), startEcho(t)
+			app.shares(spa)
+			config := "apps:\n  one:\n    host: one.localhost\n    allow: signed-in\n    cross_origin: [\"" + spa + "\"]\n"
+			behind := f.name != own.name
+			if !behind {
+				config += "    upstream: " + app.URL + "\n"
+			}
+			s := newSite(t, behind, config).serve()
+			s.addAlice()
+			f.start(t, s, app, app)
+			ask := fmt.Sprintf(`
+				try {
+					const answer = await fetch(%q, {method: "PUT", credentials: "include", headers: {"Content-Type": "application/json"}, body: "{}"});
+					const said = await answer.json();
+					return [answer.status, answer.headers.get("X-Gateway-Sign-In"), answer.headers.get("WWW-Authenticate")?.split(", ")[0], said.error || said.Header["Remote-User"][0]].join(" ");
+				} catch (e) { return e.name; }`, s.at("one.localhost")+"/api/thing?x=1")
+
+			b := browser(t)
+			b.open(spa)
+			// nginx says the WWW-Authenticate of the check, and of what it shows.
+			want := "401 " + s.at("one.localhost") + `/.gateway/sign-in?rd=%2Fapi%2Fthing%3Fx%3D1 Bearer realm="gateway" SessionExpired`
+			if got := b.says(ask); got != want {
+				t.Errorf("nobody: the page is told %q, want %q", got, want)
+			}
+			b.open(s.at("one.localhost") + "/.gateway/sign-in?rd=/")
+			b.awaitAddress(s.at("auth.localhost") + "/.gateway/sign-in")
+			b.signIn("alice", password)
+			b.awaitAddress(s.at("one.localhost") + "/")
+			b.open(spa)
+			if got := b.says(ask); got != "200   alice" {
+				t.Errorf("signed in: the page is told %q", got)
+			}
+			app.forget()
+			b.open(pages(t, "sibling.one.localhost"))
+			if got := b.says(ask); got != "TypeError" || app.asked("/api") {
+				t.Errorf("another page is told %q", got)
+			}
+		})
+	}
+}

@@ -15,8 +15,9 @@ import (
 // echo is an app that answers with what it received, and counts.
 type echo struct {
 	*httptest.Server
-	mu   sync.Mutex
-	seen []received
+	mu     sync.Mutex
+	seen   []received
+	shared string // the origin whose pages may read its answers
 }
 
 type received struct {
@@ -31,7 +32,16 @@ func startEcho(t *testing.T) *echo {
 		got := received{r.Method, r.Host, r.RequestURI, r.Header}
 		e.mu.Lock()
 		e.seen = append(e.seen, got)
+		shared := e.shared
 		e.mu.Unlock()
+		if shared != "" {
+			w.Header().Set("Access-Control-Allow-Origin", shared)
+			w.Header().Set("Access-Control-Allow-Credentials", "true")
+			w.Header().Set("Access-Control-Allow-Methods", "PUT")
+			w.Header().Set("Access-Control-Allow-Headers", "Content-Type")
+			_ = json.NewEncoder(w).Encode(got)
+			return
+		}
 		w.Header().Set("Content-Type", "text/html")
 		_, _ = fmt.Fprint(w, "<title>app</title><pre id=seen>")
 		_ = json.NewEncoder(w).Encode(got)
@@ -44,6 +54,13 @@ func (e *echo) hits() int {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	return len(e.seen)
+}
+
+// shares makes the app let pages of an origin read what it answers, as JSON.
+func (e *echo) shares(origin string) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.shared = origin
 }
 
 func (e *echo) forget() {

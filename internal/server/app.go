@@ -51,6 +51,7 @@ func (s *Server) serveApp(w http.ResponseWriter, r *http.Request) error {
 	q, v, assertion, err := s.decide(r, (*Server).ask)
 	t.decided(q, v, err)
 	if err != nil {
+		s.letReadError(w.Header(), q, err)
 		return err
 	}
 	if !v.allowed() {
@@ -130,6 +131,7 @@ func (s *Server) refusePage(c *gin.Context) error {
 	v, err := s.check(r.Context(), q)
 	switch {
 	case err != nil:
+		s.letReadError(w.Header(), q, err)
 		return err
 	case !v.allowed():
 		s.refuse(w, r, q, v)

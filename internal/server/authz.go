@@ -70,6 +70,7 @@ func (s *Server) plain(w http.ResponseWriter, r *http.Request, q question, v ver
 	s.own(w.Header())
 	identityHeaders(w.Header(), nil, "")
 	if err != nil {
+		s.letReadError(w.Header(), q, err)
 		s.fail(w, r, err)
 		return
 	}

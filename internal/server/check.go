@@ -150,6 +150,7 @@ func (s *Server) refuse(w http.ResponseWriter, r *http.Request, q question, v ve
 	answer := s.forbidden(v)
 	elsewhere := v.decision.Reason == crossOrigin
 	if page := q.page || elsewhere && wantsPage(r); !page { // a form's answer is a page, too
+		s.letRead(w.Header(), q)
 		s.say(w, r, answer, nil, false)
 		return
 	}
@@ -225,6 +226,7 @@ func (s *Server) askToSignIn(w http.ResponseWriter, r *http.Request, q question)
 		return
 	}
 	w.Header().Set(headerSignIn, there)
+	s.letRead(w.Header(), q)
 	w.Header().Set("WWW-Authenticate", `Bearer realm="gateway"`)
 	s.say(w, r, problem{Status: http.StatusUnauthorized, Error: "SessionExpired", Detail: "Nobody is signed in. Sign in at the address in X-Gateway-Sign-In."}, nil, false)
 }

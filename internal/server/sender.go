@@ -91,3 +91,27 @@ func (s *Server) preflight(q question, v verdict) verdict {
 	}
 	return verdict{decision: announced, preflight: true}
 }
+
+// letRead lets pages of an origin that the app lists read a refusal (Fetch,
+// section 3.2): what the app itself answers is the app's to share.
+func (s *Server) letRead(h http.Header, q question) {
+	app := s.appAt(q.host)
+	if len(app.CrossOrigin) == 0 {
+		return
+	}
+	h.Add("Vary", "Origin")
+	if !app.lists(q.from.origin) {
+		return
+	}
+	h.Set("Access-Control-Allow-Origin", q.from.origin)
+	h.Set("Access-Control-Allow-Credentials", "true")
+	h.Set("Access-Control-Expose-Headers", "WWW-Authenticate, "+headerSignIn+", "+headerDecision)
+}
+
+// letReadError is letRead for an error that is a refusal.
+func (s *Server) letReadError(h http.Header, q question, err error) {
+	switch answerFor(err).status {
+	case http.StatusUnauthorized, http.StatusForbidden, http.StatusServiceUnavailable:
+		s.letRead(h, q)
+	}
+}

@@ -212,6 +212,131 @@ func TestCrossOriginRefusals(t *testing.T) {
 	})
 }
 
+// A page of an origin that the app lists reads a refusal, and where to sign in;
+// others do not, and nobody reads anything of the portal, or of the app by us.
+func TestRefusalsThatPagesRead(t *testing.T) {
+	both(t, func(t *testing.T, h *house) {
+		listing(h)
+		h.watch.failing.Store(true)
+		b := h.as(h.bob)
+		b.visit(h.Wiki + "/x")
+		ended := h.at(h.bob)
+		nobody := h.browser()
+		down := func(b *browser, address string, headers ...string) answer {
+			h.uncached()
+			h.must(h.store.Close())
+			return b.get(address, headers...)
+		}
+		for _, row := range []struct {
+			story  string
+			origin string
+			do     func(headers ...string) answer
+			status int
+			reads  bool
+		}{
+			{"nobody", spa, func(x ...string) answer { return nobody.get(h.Wiki+"/x", x...) }, 401, true},
+			{"nobody, who writes", spa, func(x ...string) answer { return nobody.post(h.Wiki+"/x", "{}", x...) }, 401, true},
+			{"somebody who may not", spa, func(x ...string) answer { return b.get(h.Wiki+"/admin/x", x...) }, 403, true},
+			{"what nobody may", spa, func(x ...string) answer { return nobody.get(h.Wiki+"/closed/x", x...) }, 403, true},
+			{"another listed origin", "http://localhost:5173", func(x ...string) answer { return nobody.get(h.Wiki+"/x", x...) }, 401, true},
+			{"an origin that is not listed", sibling, func(x ...string) answer { return nobody.get(h.Wiki+"/x", x...) }, 401, false},
+			{"no origin", "null", func(x ...string) answer { return nobody.get(h.Wiki+"/x", x...) }, 401, false},
+			{"its own page", h.Wiki, func(x ...string) answer { return nobody.get(h.Wiki+"/x", x...) }, 401, false},
+			{"an app that lists nobody", spa, func(x ...string) answer { return nobody.get(h.Board+"/x", x...) }, 401, false},
+			{"what the app answers", spa, func(x ...string) answer { return b.get(h.Wiki+"/x", x...) }, 200, false},
+			{"a page that is sent to the sign-in", spa, func(x ...string) answer {
+				return nobody.get(h.Wiki+"/x", append(slices.Clone(navigation), x[:2]...)...)
+			}, 303, false},
+			{"the portal", spa, func(x ...string) answer { return nobody.get(h.Portal+"/.gateway/connect", x...) }, 200, false},
+			{"the portal, which refuses", spa, func(x ...string) answer { return nobody.post(h.Portal+"/.gateway/login", "{}", x...) }, 403, false},
+			{"our own pages at the app", spa, func(x ...string) answer { return nobody.get(h.Wiki+"/.gateway/connect", x...) }, 200, false},
+			{"a malformed request", spa, func(x ...string) answer { return nobody.get(h.Wiki+"/x;y", x...) }, 400, false},
+			{"cannot tell", spa, func(x ...string) answer { return down(h.program(), h.Wiki+"/x", append(x, ended...)...) }, 503, true},
+		} {
+			a := row.do("Origin", row.origin, "Sec-Fetch-Site", "cross-site", "Sec-Fetch-Mode", "cors").wants(row.status)
+			got := a.header.Get("Access-Control-Allow-Origin")
+			if !row.reads {
+				if got != "" {
+					t.Errorf("%s: %s may read it", row.story, got)
+				}
+				continue
+			}
+			if got != row.origin || a.header.Get("Access-Control-Allow-Credentials") != "true" {
+				t.Errorf("%s: %s may read it (%v), want %s", row.story, got, a.header, row.origin)
+			}
+			for _, name := range []string{"WWW-Authenticate", "X-Gateway-Sign-In", "X-Gateway-Decision"} {
+				if !strings.Contains(a.header.Get("Access-Control-Expose-Headers"), name) {
+					t.Errorf("%s: it may not read %s", row.story, name)
+				}
+			}
+			if row.status == http.StatusUnauthorized && (a.header.Get("X-Gateway-Sign-In") != h.Wiki+"/.gateway/sign-in?rd=%2Fx" || a.header.Get("WWW-Authenticate") == "") {
+				t.Errorf("%s: %v", row.story, a.header)
+			}
+		}
+	})
+}
+
+// Front proxies show what is said to them: to their own questions, or to
+// nginx's second one.
+func TestRefusalsThatPagesReadBehindProxies(t *testing.T) {
+	t.Parallel()
+	h := open(t, https, listing)
+	for _, origin := range []string{spa, sibling} {
+		want := map[string]string{spa: spa}[origin]
+		lines := append(sends(origin, "cross-site"), "Sec-Fetch-Mode", "cors")
+		if got := h.asks(forwardAuth, h.about("/x", lines...)).wants(401).header.Get("Access-Control-Allow-Origin"); got != want {
+			t.Errorf("forward-auth: %q may read what %q gets", got, origin)
+		}
+		q := h.about("/x", lines...)
+		text := strings.Replace(get("/.gateway/refuse", append(q.lines(authRequest), lines...)...), "Host: authz", "Host: "+h.site.wiki, 1)
+		if got := h.rawTo(h.front.Listener.Addr(), trusted, text).wants(401).header.Get("Access-Control-Allow-Origin"); got != want {
+			t.Errorf("nginx: %q may read what %q gets", got, origin)
+		}
+	}
+}
+
+// A browser asks beforehand, without credentials, whether a page of another
+// origin may. The app answers, where the origin is listed and what is announced
+// may pass once somebody signs in.
+func TestPreflights(t *testing.T) {
+	t.Parallel()
+	h := open(t, https, listing)
+	asks := func(origin, method string, more ...string) []string {
+		return slices.Concat(sends(origin, "cross-site"), []string{"Access-Control-Request-Method", method, "Sec-Fetch-Mode", "cors"}, more)
+	}
+	for _, row := range []struct {
+		story  string
+		method string
+		target string
+		lines  []string
+		want   string
+	}{
+		{"a listed origin", "OPTIONS", "/x", asks(spa, "PUT"), "allow "},
+		{"where a group may", "OPTIONS", "/admin/x", asks(spa, "PUT"), "allow "},
+		{"an origin that is not listed", "OPTIONS", "/x", asks(sibling, "PUT"), "login"},
+		{"its own origin", "OPTIONS", "/x", asks(h.Wiki, "PUT"), "login"},
+		{"no preflight", "OPTIONS", "/x", sends(spa, "cross-site"), "login"},
+		{"what nobody may", "OPTIONS", "/closed/x", asks(spa, "GET"), "deny"},
+		{"where another network may", "OPTIONS", "/office/x", asks(spa, "GET"), "deny"},
+		{"another method that says so", "POST", "/x", asks(spa, "PUT"), "login"},
+		{"two methods", "OPTIONS", "/x", asks(spa, "PUT", "Access-Control-Request-Method", "GET"), "login"},
+		{"a method that passes nowhere", "OPTIONS", "/x", asks(spa, "TRACE"), "login"},
+		{"a method in small letters", "OPTIONS", "/x", asks(spa, "patch"), "login"},
+		{"what is open to everyone", "OPTIONS", "/public/x", asks(sibling, "PUT"), "allow "},
+	} {
+		for way, got := range h.ways(question{row.method, "https", h.site.wiki, row.target, "198.51.100.7", row.lines}) {
+			if got != row.want {
+				t.Errorf("%s, %s: %s, want %s", row.story, way, got, row.want)
+			}
+		}
+	}
+	seen := h.echo.count()
+	h.program().do(http.MethodOptions, h.Wiki+"/x", "", asks(spa, "PUT")...).wants(200)
+	if got := h.echo.last(t); h.echo.count() != seen+1 || got.Method != http.MethodOptions || strings.Join(got.identity(), "") != "" {
+		t.Errorf("the app sees %+v", got)
+	}
+}
+
 // A WebSocket of an origin that the configuration lists no longer ends.
 func TestListedNoLonger(t *testing.T) {
 	t.Parallel()

@@ -195,8 +195,10 @@ func (e cutError) Error() string { return "request under way was ended" }
 func (s *Server) sayCut(w http.ResponseWriter, r *http.Request, cut cutError) {
 	switch {
 	case cut.err != nil:
+		s.letReadError(w.Header(), cut.q, cut.err)
 		s.fail(w, r, cut.err)
 	case cut.v.allowed(): // to everyone, but its session is over
+		s.letReadError(w.Header(), cut.q, errEnded)
 		s.fail(w, r, errEnded)
 	default:
 		s.refuse(w, r, cut.q, cut.v)
