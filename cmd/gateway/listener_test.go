@@ -1,7 +1,7 @@
 package main
 
 import (
-	"log"
+	"log/slog"
 	"net"
 	"net/http"
 	"strings"
@@ -40,7 +40,7 @@ func TestListenerGoesOn(t *testing.T) {
 	l := &listener{
 		place:  place{listenPublic, "tcp", socket.Addr().String()},
 		socket: steady{&troubled{Listener: socket, errs: trouble}},
-		server: &http.Server{Handler: http.NotFoundHandler(), ReadHeaderTimeout: headerTimeout, ErrorLog: log.New(&said, "", 0)},
+		server: &http.Server{Handler: http.NotFoundHandler(), ReadHeaderTimeout: headerTimeout, ErrorLog: slog.NewLogLogger(slog.NewTextHandler(&said, nil), slog.LevelWarn)},
 	}
 	ended := make(chan error)
 	go func() { ended <- l.answer() }()
