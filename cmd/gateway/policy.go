@@ -27,7 +27,7 @@ import (
 )
 
 func policyCommand(o *options) *cobra.Command {
-	return group("policy", "Explain and try who may pass", policyExplain(o), policyTest(o))
+	return group("policy", "Explain and try who may pass", policyExplain(o), policyTest(o), policyLint(o), policyDiff())
 }
 
 // guardOf compiles the policy of a configuration.

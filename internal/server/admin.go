@@ -37,7 +37,8 @@ import (
 //	GET    /sessions?user=             list
 //	DELETE /sessions?user=             end a person's sessions
 //	DELETE /sessions/{sid}             end one session and its children
-//	GET    /decisions/{id}             explain a recent refusal
+//	GET    /decisions                  list recent refusals
+//	GET    /decisions/{id}             explain one
 func (s *Server) AdminHandler() http.Handler {
 	e := s.engine()
 	e.UseRawPath = true
@@ -57,6 +58,7 @@ func (s *Server) AdminHandler() http.Handler {
 	e.GET("/sessions", s.handle(s.adminSessions))
 	e.DELETE("/sessions", s.handle(s.adminRevokeUser))
 	e.DELETE("/sessions/:sid", s.handle(s.adminRevoke))
+	e.GET("/decisions", s.handle(s.adminDecisions))
 	e.GET("/decisions/:id", s.handle(s.adminDecision))
 	return s.guard(e)
 }

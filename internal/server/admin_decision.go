@@ -25,6 +25,49 @@ type AdminDecision struct {
 	Unknown string             `json:"why,omitempty"` // why it is not
 }
 
+// AdminRefused is a request that was refused lately, whole, so that another
+// policy can be asked about it.
+type AdminRefused struct {
+	At     time.Time `json:"at"`
+	Method string    `json:"method"`
+	Host   string    `json:"host"`
+	Path   string    `json:"path"`
+	Client string    `json:"client"`
+	Who    *AdminWho `json:"who,omitempty"` // nobody, if there is none
+}
+
+// AdminWho is the person that a session spoke for.
+type AdminWho struct {
+	UserID        string    `json:"user_id"`
+	Login         string    `json:"login"`
+	Name          string    `json:"name"`
+	Email         string    `json:"email"`
+	EmailVerified bool      `json:"email_verified"`
+	Groups        []string  `json:"groups"`
+	Origin        string    `json:"origin"`
+	AMR           []string  `json:"amr"`
+	AuthTime      time.Time `json:"auth_time"`
+}
+
+// adminDecisions lists recent refusals of the policy, but for those whose path
+// was too long to be kept.
+func (s *Server) adminDecisions(c *gin.Context) error {
+	found := []AdminRefused{}
+	for _, one := range s.Refusals.list() {
+		r := one.Request
+		if r.Path == "" || one.Decision.Reason == crossOrigin {
+			continue
+		}
+		shown := AdminRefused{At: one.At.UTC(), Method: r.Method, Host: string(r.Host), Path: string(r.Path), Client: address(r.Client)}
+		if w := r.Who; w != nil {
+			shown.Who = &AdminWho{w.UserID, w.Login, w.Name, w.Email, w.EmailVerified, w.Groups, w.Origin, w.AMR, w.AuthTime}
+		}
+		found = append(found, shown)
+	}
+	writeJSON(c.Writer, http.StatusOK, "application/json", found)
+	return nil
+}
+
 // adminDecision explains a recent refusal.
 func (s *Server) adminDecision(c *gin.Context) error {
 	id := c.Param("id")

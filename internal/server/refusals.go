@@ -1,6 +1,7 @@
 package server
 
 import (
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -85,4 +86,16 @@ func (f *Refusals) find(id string) (Refused, bool) {
 	}
 	one, ok := f.nobody.byID[id]
 	return one, ok
+}
+
+// list returns all that is remembered, the oldest first.
+func (f *Refusals) list() []Refused {
+	if f == nil {
+		return nil
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	all := slices.Concat(slices.Collect(maps.Values(f.people.byID)), slices.Collect(maps.Values(f.nobody.byID)))
+	slices.SortFunc(all, func(a, b Refused) int { return a.At.Compare(b.At) })
+	return all
 }

@@ -111,3 +111,16 @@ func TestFactorNeeded(t *testing.T) {
 		t.Errorf("nobody is sent to %s", a.location())
 	}
 }
+
+// Recent refusals are listed whole, so that another policy can be asked.
+func TestRefusalsAreListed(t *testing.T) {
+	h := open(t, plain)
+	h.asks(forwardAuth, h.about("/admin/x", "Authorization", "Bearer "+h.token(h.bob, h.site.wiki)))
+	h.asks(forwardAuth, h.about("/closed/x"))
+	h.asks(forwardAuth, h.about("/closed/"+strings.Repeat("x", 2000)))
+	var all []server.AdminRefused
+	h.command(http.MethodGet, "/decisions", nil).wants(http.StatusOK).decode(&all)
+	if len(all) != 2 || all[0].Path != "/admin/x" || all[0].Who == nil || all[0].Who.Login != "bob" || all[0].Who.Origin != "local" || all[1].Path != "/closed/x" || all[1].Who != nil {
+		t.Errorf("refused lately: %+v", all)
+	}
+}
