@@ -78,12 +78,12 @@ func (f *foundation) open(ctx context.Context) error {
 	f.local = &localauth.Local{Users: f.store, Seal: challenge, Spent: f.store, Pepper: f.keys.pepper, SaltKey: f.keys.salt, Portal: f.portal}
 	f.local.Live = localauth.Remembered(f.store.Iterations, time.Minute, time.Now) //nolint:forbidigo // the only clock there is
 	f.sessions = sessions.Cached(f.store, 0)
-	f.asserter = &sessions.Asserter{Signer: f.keys.assertions, Issuer: f.portal}
+	f.asserter = &sessions.Asserter{Signer: f.keys.assertions.signer, Issuer: f.portal}
 	f.users = &accounts.Cache{}
 	f.throttle = &throttle.Table{Store: f.store, Key: f.keys.throttle}
 	f.streams, f.refusals = &server.Streams{}, &server.Refusals{}
 	f.audit = &audit.Log{Book: f.book, Handler: f.log.Handler()}
-	f.log.Debug("keys", slog.String("sessions", f.keys.sessions.KeyID()), slog.String("assertions", f.keys.assertions.KeyID()))
+	f.log.Debug("keys", slog.String("sessions", f.keys.sessions.signer.KeyID()), slog.String("assertions", f.keys.assertions.signer.KeyID()))
 	return nil
 }
 

@@ -68,6 +68,9 @@ func (h *house) furnish(cfg *config.Config) (*rooms, error) {
 	if err != nil {
 		return nil, badConfig{err}
 	}
+	if err := h.keys.sessions.allow(cfg.Sessions.Lifetime); err != nil {
+		return nil, err
+	}
 	s := &server.Server{
 		Site:     server.Site{Scheme: cfg.URL.Scheme, Host: cfg.URL.Host, Port: cfg.URL.Port},
 		Trusted:  server.Trusted{Prefixes: cfg.TrustedProxies.Prefixes, Unix: cfg.TrustedProxies.Unix},
@@ -79,6 +82,7 @@ func (h *house) furnish(cfg *config.Config) (*rooms, error) {
 		Refusals: h.refusals,
 		Admins:   cfg.Admins.Groups,
 		Pepper:   h.keys.pepper,
+		Keys:     h.keyOffice(),
 		Seals:    h.seals,
 		Audit:    h.audit,
 		Log:      h.log,
@@ -114,7 +118,7 @@ func (h *house) manager(cfg *config.Config) *sessions.Manager {
 		return old.server.Sessions
 	}
 	return &sessions.Manager{
-		Store: h.sessions, Codes: h.store, Signer: h.keys.sessions, Issuer: h.portal,
+		Store: h.sessions, Codes: h.store, Signer: h.keys.sessions.signer, Issuer: h.portal,
 		Lifetime: cfg.Sessions.Lifetime, Idle: cfg.Sessions.Idle,
 		OnTouchError: func(err error) { h.log.Error("last use of a session could not be written", slog.Any("cause", err)) },
 	}

@@ -1,10 +1,8 @@
 package main
 
 import (
-	"crypto"
 	"errors"
-	"fmt"
-	"path/filepath"
+	"time"
 
 	"gateway/internal/datadir"
 	"gateway/internal/seal"
@@ -16,7 +14,7 @@ import (
 // keyring is every key of data/keys.
 type keyring struct {
 	seal, pepper, salt, throttle []byte
-	sessions, assertions         *sessions.Signer
+	sessions, assertions         *signing
 }
 
 func readKeys(dir *datadir.Dir) (keyring, error) {
@@ -35,32 +33,10 @@ func readKeys(dir *datadir.Dir) (keyring, error) {
 		}
 		*into = key
 	}
-	for name, into := range map[string]**sessions.Signer{"session.pem": &k.sessions, "assertion.pem": &k.assertions} {
-		signer, err := readSigner(dir, name)
-		if err != nil {
-			return keyring{}, err
-		}
-		*into = signer
-	}
-	return k, nil
-}
-
-func readSigner(dir *datadir.Dir, name string) (*sessions.Signer, error) {
-	text, err := dir.File(name, func() ([]byte, error) {
-		key, err := sessions.NewKey()
-		if err != nil {
-			return nil, err
-		}
-		return key.MarshalPEM()
-	})
-	if err != nil {
-		return nil, err
-	}
-	key, err := sessions.ParseKey(text)
-	if err != nil {
-		return nil, fmt.Errorf("key %s: %w; restore it from a backup", dir.Path(filepath.Join("keys", name)), err)
-	}
-	return sessions.NewSigner(key, map[string]crypto.PublicKey{})
+	k.sessions = &signing{kind: keysOfSessions, file: "session.pem", dir: dir}
+	k.assertions = &signing{kind: keysOfAssertions, file: "assertion.pem", dir: dir, published: true}
+	now := time.Now() //nolint:forbidigo // keys are stamped with the real time
+	return k, errors.Join(k.sessions.open(0, now), k.assertions.open(sessions.MaxAssertion, now))
 }
 
 func seals(root []byte) (server.Seals, error) {

@@ -116,6 +116,9 @@ func (s *service) move(ctx context.Context, next *rooms) error {
 		return err
 	}
 	old := s.rooms.Swap(next)
+	if err := s.keys.sessions.allow(next.config.Sessions.Lifetime); err != nil { // once more: they may have been rotated meanwhile
+		s.log.Error("keys", slog.Any("cause", err))
+	}
 	s.count(next.config)
 	s.logs.shape(next.config.Log)
 	s.leave()

@@ -13,6 +13,7 @@ import (
 	"maps"
 	"net/url"
 	"slices"
+	"time"
 
 	"gateway/internal/proxy"
 	"gateway/policy"
@@ -32,6 +33,7 @@ type Config struct {
 	Providers      map[string]providers.Config `yaml:"providers"` // by id, with their defaults
 	Local          Local                       `yaml:"local"`
 	Sessions       sessions.Config             `yaml:"sessions"`
+	Keys           Keys                        `yaml:"keys"`
 	Admins         Admins                      `yaml:"admins"`
 	Subjects       map[string]policy.Set       `yaml:"subjects"`  // sets of people, by name
 	RuleSets       map[string][]policy.Rule    `yaml:"rule_sets"` // lists of rules, by name
@@ -83,6 +85,17 @@ const (
 	Invite Registration = "invite" // or with a link to choose one
 )
 
+// Keys are those that sign sessions and assertions.
+type Keys struct {
+	Rotate time.Duration `yaml:"rotate"` // how long each signs
+}
+
+// Bounds of Keys.Rotate.
+const (
+	minRotate = time.Hour
+	maxRotate = 365 * 24 * time.Hour
+)
+
 // Admins says who administers the gateway.
 type Admins struct {
 	Groups []string `yaml:"groups"` // ours, or a provider's as origin:group
@@ -130,6 +143,7 @@ func defaults() *Config {
 		Data:       "/var/lib/gateway",
 		Local:      Local{Enabled: true, Registration: Closed},
 		Sessions:   sessions.DefaultConfig(),
+		Keys:       Keys{Rotate: 90 * 24 * time.Hour},
 		Log:        Log{Level: slog.LevelInfo, Format: JSON},
 	}
 }

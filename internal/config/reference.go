@@ -105,6 +105,8 @@ var reference = map[string]about{
 	"sessions":          {meaning: "How long a sign-in lasts."},
 	"sessions.idle":     {meaning: "Time without use after which a session ends; at least 1m, at most lifetime.", standard: "1h"},
 	"sessions.lifetime": {meaning: "Time after which a session ends however much it is used; at most 2160h (90 days).", standard: "24h"},
+	"keys":              {meaning: "The keys that sign sessions and assertions."},
+	"keys.rotate":       {meaning: "How long a key signs; from 1h to 8760h (a year). Whatever it has signed stays valid until its time.", standard: "2160h"},
 	"admins":            {meaning: "Who administers the gateway. They are shown why they are refused; this version has no other pages for them yet, and the command line needs no group."},
 	"admins.groups":     {meaning: "Groups whose members are administrators: our own, or a provider's written id:group.", standard: []string{}, example: []string{"gateway-admins"}},
 

@@ -19,6 +19,9 @@ func (d *decoder) validate(c *Config) {
 	v.portal()
 	v.listeners()
 	v.adopt("sessions", v.Sessions.Validate())
+	if v.Keys.Rotate < minRotate || v.Keys.Rotate > maxRotate {
+		v.wrong("keys.rotate", "must be from 1h to 8760h (a year)")
+	}
 	v.providers()
 	v.admins()
 	v.apps()

@@ -53,7 +53,25 @@ func Open(path string) (*Dir, error) {
 		}
 		return nil, fmt.Errorf("data lock: %w", err)
 	}
-	return &Dir{path, lock}, nil
+	d := &Dir{path, lock}
+	if err := d.tidy(); err != nil {
+		return nil, errors.Join(err, d.Close())
+	}
+	return d, nil
+}
+
+// tidy removes keys that were being written when a process ended.
+func (d *Dir) tidy() error {
+	left, err := filepath.Glob(filepath.Join(d.path, "keys", halfWritten))
+	if err != nil {
+		return fmt.Errorf("key folder: %w", err)
+	}
+	for _, name := range left {
+		if err := os.Remove(name); err != nil {
+			return fmt.Errorf("key folder: %w", err)
+		}
+	}
+	return nil
 }
 
 // Path returns the path of a name inside the folder.
@@ -112,6 +130,15 @@ func (d *Dir) File(name string, generate func() ([]byte, error)) ([]byte, error)
 	return content, nil
 }
 
+// Replace gives keys/name another content, whole or not at all: whatever moment
+// the process ends at, the file holds the one or the other.
+func (d *Dir) Replace(name string, content []byte) error {
+	if err := writeWhole(d.keyPath(name), content); err != nil {
+		return fmt.Errorf("write key: %w", err)
+	}
+	return nil
+}
+
 func (d *Dir) keyPath(name string) string { return filepath.Join(d.path, "keys", name) }
 
 func (d *Dir) create(path string, generate func() ([]byte, error)) ([]byte, error) {
@@ -128,9 +155,12 @@ func (d *Dir) create(path string, generate func() ([]byte, error)) ([]byte, erro
 	return content, nil
 }
 
+// halfWritten are the names of files that are not whole yet.
+const halfWritten = ".new-*"
+
 // writeWhole writes beside the target, syncs, and renames.
 func writeWhole(path string, content []byte) error {
-	f, err := os.CreateTemp(filepath.Dir(path), ".new-*") // mode 0600
+	f, err := os.CreateTemp(filepath.Dir(path), halfWritten) // mode 0600
 	if err != nil {
 		return err
 	}

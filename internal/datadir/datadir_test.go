@@ -110,3 +110,33 @@ func TestOpenFolderIsRefused(t *testing.T) {
 		t.Error("Open of a folder that anyone may write to = nil, want an error")
 	}
 }
+
+// A key is replaced whole, and what a killed process left half written goes at
+// the next start.
+func TestReplace(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "data")
+	d := open(t, path)
+	if _, err := d.File("ring", func() ([]byte, error) { return []byte("one"), nil }); err != nil {
+		t.Fatal(err)
+	}
+	if err := d.Replace("ring", []byte("two")); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(d.Path("keys/.new-123"), []byte("half of a ke"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	_ = d.Close()
+	d = open(t, path)
+	got, err := d.File("ring", nil)
+	if err != nil || string(got) != "two" {
+		t.Errorf("after Replace File = %q, %v; want two", got, err)
+	}
+	info, err := os.Stat(d.Path("keys/ring"))
+	if err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("mode %v, %v; want 0600", info.Mode(), err)
+	}
+	left, err := os.ReadDir(d.Path("keys"))
+	if err != nil || len(left) != 1 {
+		t.Errorf("%d files, %v; want the one", len(left), err)
+	}
+}

@@ -39,6 +39,9 @@ import (
 //	DELETE /sessions/{sid}             end one session and its children
 //	GET    /decisions                  list recent refusals
 //	GET    /decisions/{id}             explain one
+//	GET    /decisions/{id}             explain a recent refusal
+//	GET    /keys                       list
+//	POST   /keys/rotate                sign with others from now on
 func (s *Server) AdminHandler() http.Handler {
 	e := s.engine()
 	e.UseRawPath = true
@@ -60,6 +63,8 @@ func (s *Server) AdminHandler() http.Handler {
 	e.DELETE("/sessions/:sid", s.handle(s.adminRevoke))
 	e.GET("/decisions", s.handle(s.adminDecisions))
 	e.GET("/decisions/:id", s.handle(s.adminDecision))
+	e.GET("/keys", s.handle(s.adminKeys))
+	e.POST("/keys/rotate", s.handle(s.adminRotate))
 	return s.guard(e)
 }
 

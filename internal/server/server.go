@@ -59,6 +59,7 @@ type Server struct {
 	Throttle *throttle.Table
 	Spent    Spent
 	Streams  *Streams
+	Keys     *Keys     // nil: the command line cannot ask about keys
 	Refusals *Refusals // nil: none are remembered
 	Admins   []string  // groups whose members are told why they are refused: ours, or a provider's as origin:group
 	Pepper   []byte    // wraps verifiers that the command line brings
