@@ -169,12 +169,14 @@ func (s *Server) welcome(c *gin.Context, who identity.Identity) (identity.User, 
 	return s.resolved(c, who, user, err)
 }
 
+const noLink = "no such link" // any more, or ever
+
 // auditLink writes down that a one-time link was used, or tried.
 func (s *Server) auditLink(c *gin.Context, p accounts.Purpose, u identity.User, cause error) {
 	e := audit.Event{Kind: audit.Link, Outcome: audit.Done, Action: string(p), UserID: u.ID, Login: u.Login, Client: s.client(c.Request)}
 	switch {
 	case errors.Is(cause, accounts.ErrNoInvitation):
-		e.Outcome, e.Reason = audit.Refused, "no such link"
+		e.Outcome, e.Reason = audit.Refused, noLink
 	case cause != nil:
 		e.Outcome, e.Reason = outcomeOf(cause)
 	}

@@ -119,7 +119,7 @@ func TestInvitationIsTakenOnce(t *testing.T) {
 }
 
 func TestInvitationsThatDoNotCount(t *testing.T) {
-	both(t, func(_ *testing.T, h *house) {
+	both(t, func(t *testing.T, h *house) {
 		byInvitation(h)
 		var before rows
 		for story, row := range map[string]struct {
@@ -155,6 +155,9 @@ func TestInvitationsThatDoNotCount(t *testing.T) {
 			}
 			b.get(b.leave("/")).refuses(story, row.status, row.word)
 			h.unchanged(story, before)
+		}
+		if got := len(h.audited("reason", "invited by another address")); got != 2 {
+			t.Errorf("the book has %d lines about invitations of others, want 2", got)
 		}
 		byInvitation(h)
 		h.browser().accepts(h.invites(map[string]any{"email": "DORA.canary@Mail.EXAMPLE"})).wants(http.StatusOK) // letter by letter, but for the case

@@ -318,8 +318,15 @@ func (s *Server) auditFailedSignIn(c *gin.Context, origin, login string, cause e
 	if refusal, ok := errors.AsType[*localauth.Refusal](cause); ok {
 		reason = string(refusal.Reason)
 	}
-	if errors.Is(cause, accounts.ErrDisabled) {
-		reason = "disabled"
+	switch { // what strangers are told in fewer words
+	case errors.Is(cause, accounts.ErrDisabled):
+		reason = string(identity.Disabled)
+	case errors.Is(cause, accounts.ErrFull):
+		reason = "no room to wait"
+	case errors.Is(cause, accounts.ErrOtherEmail):
+		reason = "invited by another address"
+	case errors.Is(cause, accounts.ErrNoInvitation):
+		reason = noLink
 	}
 	s.note(c.Request.Context(), audit.Event{
 		Kind: audit.SignIn, Outcome: outcome, Reason: reason, Origin: origin, Login: s.known(c, login, cause), Client: s.client(c.Request),

@@ -173,13 +173,23 @@ func (all *Streams) use(ctx context.Context, current func() *Server) {
 			return
 		case <-tick.C:
 		}
-		manager := current().Sessions
+		s := current()
 		for _, st := range all.under(nil) {
 			if st.told != "" && ctx.Err() == nil {
-				_, _ = manager.Verify(ctx, st.q.credential.token, st.q.audience) // whether it lives is for the questions
+				s.touch(ctx, st)
 			}
 		}
 	}
+}
+
+// touch uses the session of a stream. Whether it lives is for the questions.
+func (s *Server) touch(ctx context.Context, st *stream) {
+	defer func() {
+		if cause := recover(); cause != nil {
+			s.log().Error("panic", slog.Any("cause", cause))
+		}
+	}()
+	_, _ = s.Sessions.Verify(ctx, st.q.credential.token, st.q.audience)
 }
 
 // cutError is why a stream was cut.

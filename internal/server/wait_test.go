@@ -165,6 +165,9 @@ func TestWaitingRoomIsFull(t *testing.T) {
 	}
 	b.get(b.leave("/")).refuses("one too many", http.StatusForbidden, "UserNotRegistered")
 	h.unchanged("one too many", before)
+	if got := h.audited("reason", "no room to wait"); len(got) != 2 {
+		t.Errorf("the book says %v", got)
+	}
 	h.command(http.MethodPost, "/users/corp:x/approve", nil).wants(http.StatusOK)
 	b.signInAt("corp", "/")
 	if got := h.user("dora").Status; got != "waiting" {
