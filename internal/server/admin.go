@@ -226,7 +226,9 @@ func (s *Server) adminAddInvited(c *gin.Context, n AdminNew) error {
 	if err != nil {
 		return adminExplained(err)
 	}
-	s.auditAdmin(c.Request.Context(), "user add", u)
+	if err := s.auditAdmin(c.Request.Context(), "user add", u); err != nil {
+		return err
+	}
 	return s.letChoose(c, u, n.Seconds, "user invite")
 }
 
