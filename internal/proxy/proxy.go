@@ -135,6 +135,8 @@ func (way *Way) Serve(s *Stream, w http.ResponseWriter, r *http.Request, f Forwa
 		r.Body = f.body // of the copy that is passed on
 	}
 	way.reverse.ServeHTTP(s, r)
+	delete(w.Header(), "Set-Cookie") // of trailers: the header has gone
+	delete(w.Header(), http.TrailerPrefix+"Set-Cookie")
 	return f.body == nil || f.body.ended.Load()
 }
 

@@ -1,274 +1,212 @@
 package server_test
 
 import (
-	"bytes"
+	"bufio"
 	"context"
 	"crypto/tls"
+	"encoding/binary"
 	"errors"
 	"io"
-	"log/slog"
+	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
-
-	"golang.org/x/net/http2"
-	"golang.org/x/net/http2/hpack"
 )
 
-// frames is one connection of HTTP/2, spoken frame by frame.
-type frames struct {
-	testing.TB
-	*http2.Framer
-	conn  *tls.Conn
-	block bytes.Buffer
-	hpack *hpack.Encoder
-	next  uint32
-}
-
-// second serves the public listener over HTTP/2, as the program does where it
-// ends TLS itself.
-func (h *house) second() *httptest.Server {
+// modern opens the public listener as the program does with a certificate, and
+// returns a client that speaks HTTP/2 to it.
+func (h *house) modern() (*httptest.Server, *http.Client) {
+	h.Helper()
 	s := httptest.NewUnstartedServer(h.server.Handler())
-	s.Config.ErrorLog = slog.NewLogLogger(h.server.Log.Handler(), slog.LevelError)
-	s.Config.MaxHeaderBytes = 64 << 10
-	s.Config.DisableGeneralOptionsHandler = true
 	s.EnableHTTP2 = true
 	s.StartTLS()
 	h.Cleanup(s.Close)
-	return s
+	client := h.client(nil, "", s.Listener.Addr())
+	if t, ok := client.Transport.(*http.Transport); ok {
+		t.ForceAttemptHTTP2 = true
+	}
+	return s, client
 }
 
-func (h *house) frames(s *httptest.Server) *frames {
+// ask2 sends a request by HTTP/2 and returns the answer as it begins.
+func (h *house) ask2(client *http.Client, method, address string, body io.Reader, lines ...string) (*http.Response, error) {
 	h.Helper()
-	conn, err := (&tls.Dialer{Config: &tls.Config{InsecureSkipVerify: true, NextProtos: []string{"h2"}}}).DialContext(context.Background(), "tcp", s.Listener.Addr().String())
+	r, err := http.NewRequestWithContext(context.Background(), method, address, body)
 	h.must(err)
-	h.Cleanup(func() { _ = conn.Close() })
-	h.must(conn.SetDeadline(time.Now().Add(patience)))
-	_, err = io.WriteString(conn, http2.ClientPreface)
-	h.must(err)
-	f := &frames{TB: h.TB, Framer: http2.NewFramer(conn, conn), conn: conn.(*tls.Conn), next: 1} //nolint:errcheck // a test may panic
-	f.hpack = hpack.NewEncoder(&f.block)
-	f.AllowIllegalWrites = true
-	h.must(f.WriteSettings())
-	return f
+	for i := 0; i+1 < len(lines); i += 2 {
+		r.Header.Add(lines[i], lines[i+1])
+	}
+	return client.Do(r)
 }
 
-// ask sends a request without a body as these fields, names and values, and
-// returns its status; 0 where the stream or the connection is ended instead.
-func (f *frames) ask(fields ...string) (status string, header map[string]string) {
-	f.Helper()
-	f.block.Reset()
-	for i := 0; i+1 < len(fields); i += 2 {
-		_ = f.hpack.WriteField(hpack.HeaderField{Name: fields[i], Value: fields[i+1]}) // into memory
-	}
-	id := f.next
-	f.next += 2
-	if err := f.WriteHeaders(http2.HeadersFrameParam{StreamID: id, BlockFragment: f.block.Bytes(), EndStream: true, EndHeaders: true}); err != nil {
-		return "", nil
-	}
-	f.ReadMetaHeaders = hpack.NewDecoder(4096, nil)
-	for {
-		frame, err := f.ReadFrame()
-		if err != nil {
-			return "", nil
-		}
-		switch frame := frame.(type) {
-		case *http2.MetaHeadersFrame:
-			if frame.StreamID != id {
-				continue
-			}
-			header = map[string]string{}
-			for _, field := range frame.Fields {
-				header[field.Name] = field.Value
-			}
-			return header[":status"], header
-		case *http2.RSTStreamFrame, *http2.GoAwayFrame:
-			return "", nil
-		case *http2.SettingsFrame:
-			if !frame.IsAck() {
-				_ = f.WriteSettingsAck()
-			}
-		}
-	}
-}
-
-// What HTTP/2 can say and HTTP/1.1 cannot opens nothing either.
+// HTTP/2 is spoken to clients, by the same rules.
 func TestHTTP2(t *testing.T) {
 	t.Parallel()
 	h := open(t, https)
-	s := h.second()
-	bob := h.at(h.bob)[1]
-	hits := h.echo.count()
-	wiki := func(more ...string) []string {
-		return append([]string{":method", "GET", ":scheme", "https", ":authority", h.site.wiki, ":path", "/x", "cookie", bob}, more...)
-	}
-	with := func(name, value string) []string {
-		fields := wiki()
-		for i := 0; i < len(fields); i += 2 {
-			if fields[i] == name {
-				fields[i+1] = value
-			}
-		}
-		return fields
-	}
-	if status, _ := h.frames(s).ask(wiki()...); status != "200" {
-		t.Fatalf("a good request: status %q, want 200", status)
-	}
-	if got := h.echo.last(t); got.Header.Get("Remote-User") != "bob" || got.Host != h.site.wiki || got.Target != "/x" || h.echo.count() != hits+1 {
-		t.Fatalf("the app sees %+v", got)
-	}
-	hits = h.echo.count()
-	for _, row := range []struct {
-		story  string
-		fields []string
-	}{
-		{"two paths", wiki(":path", "/public/x")},
-		{"two authorities", wiki(":authority", h.site.board)},
-		{"two methods", wiki(":method", "POST")},
-		{"an unknown pseudo-header", wiki(":host", h.site.wiki)},
-		{"a pseudo-header after others", append(wiki("accept", "x"), ":path", "/public/x")},
-		{"an empty path", with(":path", "")},
-		{"an asterisk", with(":path", "*")},
-		{"no slash in front", with(":path", "x")},
-		{"two slashes in front", with(":path", "//x")},
-		{"an absolute URL", with(":path", "https://"+h.site.wiki+"/x")},
-		{"another host in an absolute URL", with(":path", "https://"+h.site.board+"/x")},
-		{"a fragment", with(":path", "/x#y")},
-		{"a space", with(":path", "/x y")},
-		{"a space and a version", with(":path", "/x HTTP/1.1\r\nRemote-User: alice\r\n\r\nGET /public/x")},
-		{"a line feed", with(":path", "/x\ny")},
-		{"a NUL", with(":path", "/x\x00")},
-		{"a tunnel", []string{":method", "CONNECT", ":authority", h.site.wiki, "cookie", bob}},
-		{"a tunnel with a path", with(":method", "CONNECT")},
-		{"a WebSocket over HTTP/2", append([]string{":method", "CONNECT", ":protocol", "websocket", ":scheme", "https", ":authority", h.site.wiki, ":path", "/x"}, "cookie", bob)},
-		{"a method in lower case", with(":method", "get")},
-		{"an echo of our cookies", with(":method", "TRACE")},
-		{"a method with a space", with(":method", "GET /public/x HTTP/1.1\r\nx:")},
-		{"an empty method", with(":method", "")},
-		{"no authority", wiki()[4:]},
-		{"another authority", with(":authority", "evil.test")},
-		{"a list of authorities", with(":authority", h.site.wiki+","+h.site.board)},
-		{"a user in the authority", with(":authority", "bob@"+h.site.wiki)},
-		{"an authority with a slash", with(":authority", h.site.wiki+"/x")},
-		{"an authority with a line feed", with(":authority", h.site.wiki+"\r\nRemote-User: alice")},
-		{"a name in upper case", wiki("Remote-User", "alice")},
-		{"a name with a space", wiki("remote-user ", "alice")},
-		{"a name with a colon", wiki("remote-user:", "alice")},
-		{"a name with a line feed", wiki("a\r\nremote-user", "alice")},
-		{"an empty name", wiki("", "alice")},
-		{"a value with a line feed", wiki("a", "b\r\nRemote-User: alice")},
-		{"a value with a NUL", wiki("a", "b\x00")},
-		{"a connection header", wiki("connection", "remote-user")},
-		{"a proxy-connection header", wiki("proxy-connection", "keep-alive")},
-		{"chunks", wiki("transfer-encoding", "chunked")},
-		{"an upgrade", wiki("upgrade", "h2c")},
-		{"te", wiki("te", "gzip")},
-		{"two sessions", wiki("cookie", bob)},
-	} {
-		status, header := h.frames(s).ask(row.fields...)
-		switch status {
-		case "", "400", "404", "405", "421", "501":
-		default:
-			t.Errorf("%s: status %s, %v", row.story, status, header)
-		}
-		for _, name := range []string{"location", "set-cookie", "remote-user"} {
-			if header[name] != "" {
-				t.Errorf("%s: %s: %q", row.story, name, header[name])
-			}
-		}
-	}
-	for _, got := range h.echo.seen()[hits:] {
-		t.Errorf("the app sees %s %s, %v", got.Method, got.Target, got.Header)
-	}
-}
-
-// A host in a header of its own beside :authority says nothing.
-func TestHTTP2HostBesideAuthority(t *testing.T) {
-	t.Parallel()
-	h := open(t, https)
-	s := h.second()
-	bob := h.at(h.bob)[1]
-	for _, host := range []string{h.site.board, "evil.test", h.site.portal, "", h.site.wiki} {
-		hits := h.echo.count()
-		status, _ := h.frames(s).ask(":method", "GET", ":scheme", "https", ":authority", h.site.wiki, ":path", "/x", "host", host, "cookie", bob)
-		for _, got := range h.echo.seen()[hits:] {
-			if got.Host != h.site.wiki || len(got.Header["Host"]) != 0 || got.Header.Get("X-Forwarded-Host") != h.site.wiki {
-				t.Errorf("host %q: the app sees %q, %v", host, got.Host, got.Header)
-			}
-		}
-		if status != "200" && status != "400" && status != "" {
-			t.Errorf("host %q: status %q", host, status)
-		}
-	}
-	hits := h.echo.count()
-	if status, _ := h.frames(s).ask(":method", "GET", ":scheme", "https", ":path", "/x", "host", h.site.wiki, "cookie", bob); status == "200" && h.echo.last(t).Host != h.site.wiki {
-		t.Errorf("the app sees %+v", h.echo.last(t))
-	}
-	if got := h.echo.count() - hits; got > 1 {
-		t.Errorf("%d requests have reached the app", got)
-	}
-}
-
-// A length that nothing follows is nobody's: the app waits for no body.
-func TestHTTP2LengthWithoutBody(t *testing.T) {
-	t.Parallel()
-	h := open(t, https)
-	s := h.second()
-	bob := h.at(h.bob)[1]
-	for _, length := range []string{"x", "10", "-1", "1, 2", ""} {
-		hits := h.echo.count()
-		status, _ := h.frames(s).ask(":method", "POST", ":scheme", "https", ":authority", h.site.wiki, ":path", "/x", "content-length", length, "cookie", bob)
-		if status != "200" && status != "400" && status != "" {
-			t.Errorf("content-length %q: status %q", length, status)
-		}
-		for _, got := range h.echo.seen()[hits:] {
-			if got.Body != "" || got.Header.Get("Content-Length") != "" && got.Header.Get("Content-Length") != "0" || got.Header["Transfer-Encoding"] != nil {
-				t.Errorf("content-length %q: the app sees %q, %v", length, got.Body, got.Header)
-			}
-		}
-	}
-}
-
-// Cookies that come crumb by crumb (RFC 9113, section 8.2.3) are one line: ours
-// is found in it, and taken out.
-func TestHTTP2Cookies(t *testing.T) {
-	t.Parallel()
-	h := open(t, https)
-	bob := h.at(h.bob)[1]
-	status, _ := h.frames(h.second()).ask(":method", "GET", ":scheme", "https", ":authority", h.site.wiki, ":path", "/x", "cookie", "a=1", "cookie", bob, "cookie", "b=2")
-	got := h.echo.last(t)
-	if status != "200" || got.Header.Get("Remote-User") != "bob" || strings.Join(got.Header["Cookie"], "; ") != "a=1; b=2" {
-		t.Errorf("status %s, the app sees %v", status, got.Header)
-	}
-}
-
-// Streams that are taken back as fast as they are made end one connection, and
-// nobody else notices.
-func TestHTTP2Resets(t *testing.T) {
-	t.Parallel()
-	h := open(t, https)
-	s := h.second()
+	_, client := h.modern()
 	bob := h.at(h.bob)
-	h.watch.failing.Store(true)
-	f := h.frames(s)
-	for range 20_000 {
-		f.block.Reset()
-		for _, field := range [][2]string{{":method", "GET"}, {":scheme", "https"}, {":authority", h.site.wiki}, {":path", "/closed/x"}} {
-			_ = f.hpack.WriteField(hpack.HeaderField{Name: field[0], Value: field[1]})
+	for _, row := range []struct {
+		path   string
+		cookie []string
+		status int
+		who    string
+	}{
+		{"/x", bob, http.StatusOK, "bob"},
+		{"/public/x", nil, http.StatusOK, ""},
+		{"/x", nil, http.StatusUnauthorized, ""},
+		{"/admin/x", bob, http.StatusForbidden, ""},
+	} {
+		resp, err := h.ask2(client, http.MethodGet, h.Wiki+row.path, nil, append([]string{"Remote-User", "alice", "X_Forwarded_User", "alice", "TE", "trailers"}, row.cookie...)...)
+		h.must(err)
+		h.read(resp.Request, "", resp).wants(row.status)
+		if resp.ProtoMajor != 2 {
+			t.Fatalf("%s: spoken is %s", row.path, resp.Proto)
 		}
-		err := errors.Join(
-			f.WriteHeaders(http2.HeadersFrameParam{StreamID: f.next, BlockFragment: f.block.Bytes(), EndStream: true, EndHeaders: true}),
-			f.WriteRSTStream(f.next, http2.ErrCodeCancel),
-		)
-		if err != nil {
-			break
+		if row.status != http.StatusOK {
+			continue
 		}
-		f.next += 2
+		got := h.echo.last(t)
+		if got.identity()[0] != row.who || got.Header["Te"] == nil || got.Header.Get("X-Forwarded-Proto") != "https" || got.Host != h.site.wiki {
+			t.Errorf("%s: the app sees %q, %v", row.path, got.identity(), got.Header)
+		}
 	}
-	h.program().get(h.Wiki+"/x", bob...).wants(http.StatusOK)
-	if status, _ := h.frames(s).ask(":method", "GET", ":scheme", "https", ":authority", h.site.wiki, ":path", "/x", "cookie", bob[1]); status != "200" {
-		t.Errorf("another connection: status %q, want 200", status)
+}
+
+// Streams end by HTTP/2 as they do by HTTP/1.1, and take no other stream of
+// their connection with them.
+func TestHTTP2StreamsEnd(t *testing.T) {
+	t.Parallel()
+	h := open(t, https)
+	app := &lasting{}
+	app.behind(h)
+	_, client := h.modern()
+	_, bob := h.child(h.bob)
+	other, err := h.ask2(client, http.MethodGet, h.Wiki+"/public/x?way=events", nil)
+	h.must(err)
+	defer other.Body.Close()
+	type result struct {
+		way    string
+		status int
+		err    error
+	}
+	results := make(chan result)
+	under := []string{"events", "chunks", "download", "flood", "upload", "poll"}
+	endless, feed := io.Pipe()
+	defer feed.Close()
+	for _, way := range under {
+		go func() {
+			method, body := http.MethodGet, io.Reader(nil)
+			if way == "upload" {
+				method, body = http.MethodPost, endless
+			}
+			resp, err := h.ask2(client, method, h.Wiki+"/x?way="+way, body, bob...)
+			if err != nil {
+				results <- result{way, 0, err}
+				return
+			}
+			_, err = io.Copy(io.Discard, resp.Body)
+			_ = resp.Body.Close()
+			results <- result{way, resp.StatusCode, err}
+		}()
+	}
+	_, err = feed.Write([]byte("hello"))
+	h.must(err)
+	app.idle(t, int64(len(under))+1)
+	_, err = h.server.Sessions.RevokeUser(t.Context(), h.bob.id)
+	h.must(err)
+	for range under {
+		select {
+		case r := <-results:
+			answered := r.way == "upload" || r.way == "poll"
+			if answered && r.status != http.StatusUnauthorized || !answered && (r.status != http.StatusOK || r.err == nil) {
+				t.Errorf("%s: status %d, %v", r.way, r.status, r.err)
+			}
+		case <-time.After(patience):
+			t.Fatal("a stream goes on")
+		}
+	}
+	app.idle(t, 1)
+	if _, err := io.ReadFull(other.Body, make([]byte, 64)); err != nil {
+		t.Errorf("a stream of nobody's on the same connection: %v", err)
+	}
+}
+
+// What an app says at the end of its answer arrives there, but for cookies.
+func TestTrailersOfApps(t *testing.T) {
+	both(t, func(t *testing.T, h *house) {
+		h.echo.plays("trailers", func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Trailer", "Grpc-Status, Set-Cookie")
+			_, _ = io.WriteString(w, "hello")
+			w.Header().Set("Grpc-Status", "5")
+			w.Header().Set("Set-Cookie", h.site.sessionCookie+"=x")
+			w.Header().Set(http.TrailerPrefix+"Grpc-Message", "none")
+		})
+		clients := []*http.Client{h.program().client}
+		if h.site.scheme == "https" {
+			_, client := h.modern()
+			clients = append(clients, client)
+		}
+		for _, client := range clients {
+			resp, err := h.ask2(client, http.MethodGet, h.Wiki+"/public/x?play=trailers", nil, "TE", "trailers")
+			h.must(err)
+			h.read(resp.Request, "", resp).wants(http.StatusOK)
+			if got := resp.Trailer; got.Get("Grpc-Status") != "5" || got.Get("Grpc-Message") != "none" || got.Get("Set-Cookie") != "" {
+				t.Errorf("%s: trailers %v", resp.Proto, got)
+			}
+		}
+	})
+}
+
+// A tunnel by HTTP/2 (RFC 8441) is not offered, and without TLS HTTP/2 is not
+// spoken at all: what is said in either, nobody would have decided on.
+func TestHTTP2ThatIsNotSpoken(t *testing.T) {
+	t.Parallel()
+	h := open(t, https)
+	s, client := h.modern()
+	hits := h.echo.count()
+
+	raw, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", s.Listener.Addr().String())
+	h.must(err)
+	conn := tls.Client(raw, &tls.Config{InsecureSkipVerify: true, NextProtos: []string{"h2"}})
+	defer conn.Close()
+	h.must(conn.SetDeadline(time.Now().Add(patience)))
+	_, err = io.WriteString(conn, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\x00\x00\x00\x04\x00\x00\x00\x00\x00")
+	h.must(err)
+	frame := make([]byte, 9)
+	_, err = io.ReadFull(conn, frame)
+	h.must(err)
+	settings := make([]byte, int(frame[0])<<16|int(frame[1])<<8|int(frame[2]))
+	if _, err = io.ReadFull(conn, settings); err != nil || frame[3] != 4 {
+		t.Fatalf("frame %x, %v, want SETTINGS", frame, err)
+	}
+	for one := range slices.Chunk(settings, 6) {
+		if id := binary.BigEndian.Uint16(one); id == 8 && binary.BigEndian.Uint32(one[2:]) != 0 {
+			t.Errorf("SETTINGS_ENABLE_CONNECT_PROTOCOL: %x", one)
+		}
+	}
+	resp, err := h.ask2(client, http.MethodConnect, h.Wiki, nil)
+	if err == nil {
+		_ = resp.Body.Close()
+		if resp.StatusCode < 400 {
+			t.Errorf("CONNECT: status %d", resp.StatusCode)
+		}
+	}
+
+	plain, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", h.front.Listener.Addr().String())
+	h.must(err)
+	defer plain.Close()
+	h.must(plain.SetDeadline(time.Now().Add(patience)))
+	_, err = io.WriteString(plain, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\x00\x00\x00\x04\x00\x00\x00\x00\x00")
+	h.must(err)
+	line, err := bufio.NewReader(plain).ReadString('\n')
+	if errors.Is(err, os.ErrDeadlineExceeded) || line != "" && !strings.HasPrefix(line, "HTTP/1.1 4") && !strings.HasPrefix(line, "HTTP/1.1 505") {
+		t.Errorf("HTTP/2 without TLS: %q, %v, want a refusal", line, err)
+	}
+	if h.echo.count() != hits {
+		t.Error("something has reached the app")
 	}
 }

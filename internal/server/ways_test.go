@@ -186,3 +186,88 @@ func otherAuthority(h *house) string {
 	h.must(err)
 	return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: raw}))
 }
+
+// Who asks before sending a body (RFC 9110, section 10.1.1) is answered by the
+// app: it is told to go on, or why not before it has sent anything.
+func TestExpectContinue(t *testing.T) {
+	both(t, func(t *testing.T, h *house) {
+		picky := h.beside("picky", func(s *httptest.Server) {
+			s.Config.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				w.Header().Set(echoes, "picky")
+				if r.URL.Path == "/public/no" {
+					w.WriteHeader(http.StatusRequestEntityTooLarge)
+					return
+				}
+				body, _ := io.ReadAll(r.Body)
+				_, _ = io.WriteString(w, "took "+string(body))
+			})
+		})
+		h.leads("wiki", proxy.Upstream{URL: h.url(picky.URL)})
+		for path, want := range map[string]string{
+			"/public/yes": "HTTP/1.1 100 Continue\r\n",
+			"/public/no":  "HTTP/1.1 413 Request Entity Too Large\r\n",
+			"/private":    "HTTP/1.1 401 Unauthorized\r\n",
+		} {
+			conn := h.dial()
+			text := posts(h.site.wiki, path, "Content-Length: 5", "Expect", "100-continue")
+			_, err := io.WriteString(conn, text)
+			h.must(err)
+			r := bufio.NewReader(conn)
+			if line, err := r.ReadString('\n'); err != nil || line != want {
+				t.Errorf("%s: %q, %v, want %q", path, line, err, want)
+				continue
+			}
+			if path != "/public/yes" {
+				continue
+			}
+			_, _ = r.ReadString('\n')
+			_, err = io.WriteString(conn, "hello")
+			h.must(err)
+			resp, err := http.ReadResponse(r, nil)
+			h.must(err)
+			body, err := io.ReadAll(resp.Body)
+			if _ = resp.Body.Close(); err != nil || resp.StatusCode != http.StatusOK || string(body) != "took hello" {
+				t.Errorf("%s: %d %q, %v", path, resp.StatusCode, body, err)
+			}
+		}
+	})
+}
+
+// What an app sends is passed on at once, whether it says how much it will be
+// or not, and of whatever type.
+func TestPiecesArriveAtOnce(t *testing.T) {
+	both(t, func(t *testing.T, h *house) {
+		next := make(chan struct{})
+		slow := h.beside("slow", func(s *httptest.Server) {
+			s.Config.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				w.Header().Set(echoes, "slow")
+				w.Header().Set("Content-Type", r.URL.Query().Get("type"))
+				if r.URL.Query().Has("length") {
+					w.Header().Set("Content-Length", "15")
+				}
+				for range 3 {
+					_, _ = io.WriteString(w, "data\n")
+					_ = http.NewResponseController(w).Flush()
+					select {
+					case <-next:
+					case <-r.Context().Done():
+						return
+					}
+				}
+			})
+		})
+		h.leads("wiki", proxy.Upstream{URL: h.url(slow.URL)})
+		for _, query := range []string{"type=text/event-stream", "type=text/plain", "type=application/octet-stream&length", "type=text/event-stream;charset=utf-8&length"} {
+			resp, err := h.program().client.Get(h.Wiki + "/public/x?" + query) //nolint:noctx // it ends by itself
+			h.must(err)
+			lines := bufio.NewReader(resp.Body)
+			for range 3 {
+				if line, err := lines.ReadString('\n'); err != nil || line != "data\n" {
+					t.Errorf("%s: %q, %v", query, line, err)
+				}
+				next <- struct{}{}
+			}
+			h.must(resp.Body.Close())
+		}
+	})
+}
