@@ -28,15 +28,10 @@ func Load(path string, environ []string) (*Config, []Warning, error) {
 	return load(path, data, environ, open(info))
 }
 
-// Parse reads the content of a configuration file. The name stands in
-// complaints, and its folder is where relative paths begin; environ holds
-// NAME=value lines as os.Environ gives them. The error is Complaints, all that
-// there are.
-func Parse(name string, data []byte, environ []string) (*Config, []Warning, error) {
-	return load(name, data, environ, false)
-}
-
-// load is Parse of a file that everybody may read, or not.
+// load reads the content of a configuration file, which everybody may read, or
+// not. The name stands in complaints, and its folder is where relative paths
+// begin; environ holds NAME=value lines as os.Environ gives them. The error is
+// Complaints, all that there are.
 func load(name string, data []byte, environ []string, open bool) (*Config, []Warning, error) {
 	r := &report{file: name}
 	tree := r.read(data)
