@@ -10,12 +10,14 @@ import (
 	"reflect"
 	"strings"
 	"sync/atomic"
+	"time"
 
 	"gateway/internal/accounts"
 	"gateway/internal/config"
 	"gateway/internal/identity"
 	"gateway/internal/proxy"
 	"gateway/internal/server"
+	"gateway/internal/telemetry"
 	"gateway/localauth"
 	"gateway/policy"
 	"gateway/providers"
@@ -29,6 +31,7 @@ type house struct {
 	*foundation
 	rooms   atomic.Pointer[rooms]
 	metrics *server.Metrics
+	tracing tracing // the one that was made last
 
 	// reloaded is told how each reload ended that was asked for or found
 	// something new.
@@ -43,6 +46,7 @@ type rooms struct {
 	handlers  map[string]http.Handler // by the listener's name
 	providers map[string]*oidc.Provider
 	upstreams map[string]*proxy.Proxy // by the app's name
+	tracing   tracing
 }
 
 // build wires the program. It owns the data folder from here on.
@@ -105,6 +109,8 @@ func (h *house) furnish(cfg *config.Config) (*rooms, error) {
 	if err := h.apps(r); err != nil {
 		return nil, err
 	}
+	r.tracing = h.trace(cfg)
+	s.Tracer = r.tracing.tracer
 	r.handlers = map[string]http.Handler{
 		listenPublic: s.Handler(), listenRedirect: s.RedirectHandler(), listenAuthz: s.AuthzHandler(), listenManagement: s.ManagementHandler(), listenAdmin: s.AdminHandler(),
 	}
@@ -147,6 +153,9 @@ func (h *house) provider(id string, c providers.Config) (*oidc.Provider, error) 
 	wanted := oidc.Of(id, c, callback)
 	if old := h.rooms.Load(); old != nil && old.providers[id] != nil && reflect.DeepEqual(oidc.Of(id, old.config.Providers[id], callback), wanted) {
 		return old.providers[id], nil
+	}
+	wanted.Watch = func(ctx context.Context, began time.Time, err error) {
+		telemetry.Did(ctx, "provider", began, err != nil)
 	}
 	return oidc.New(wanted)
 }

@@ -122,7 +122,9 @@ func storeWatcher(r *telemetry.Registry) sqlite.Watcher {
 	for _, op := range []sqlite.Operation{sqlite.Read, sqlite.Write} {
 		times[op], failures[op] = took.Of(string(op)), failed.Of(string(op))
 	}
-	return func(_ context.Context, op sqlite.Operation, began time.Time, err error) {
+	spans := map[sqlite.Operation]string{sqlite.Read: "store read", sqlite.Write: "store write"}
+	return func(ctx context.Context, op sqlite.Operation, began time.Time, err error) {
+		telemetry.Did(ctx, spans[op], began, err != nil)
 		times[op].Observe(time.Since(began))
 		if err != nil {
 			failures[op].Inc()

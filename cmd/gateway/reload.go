@@ -127,6 +127,9 @@ func (s *service) move(ctx context.Context, next *rooms) error {
 	s.start(fresh)
 	s.retire(left)
 	old.vacate(next)
+	if old.tracing != next.tracing {
+		s.running.Go(old.tracing.close)
+	}
 	return nil
 }
 

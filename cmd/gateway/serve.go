@@ -99,6 +99,7 @@ func (h *house) serve(ctx context.Context, from source, hangup <-chan os.Signal,
 	s.leave()
 	stopAll(s.listeners)
 	stopStreams()
+	h.rooms.Load().tracing.close()
 	s.running.Wait()
 	select {
 	case err := <-s.failed:

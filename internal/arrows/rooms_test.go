@@ -71,6 +71,8 @@ var libraries = map[string][]string{
 	"github.com/invopop/jsonschema": {"internal/config"},
 	"github.com/prometheus":         {"internal/telemetry"},
 	"github.com/spf13/cobra":        {"cmd/gateway"},
+	"go.opentelemetry.io":           {"internal/telemetry"},
+	"google.golang.org/protobuf":    {"internal/telemetry"},
 	"golang.org/x/net/idna":         {"internal/canonical"},
 	"golang.org/x/oauth2":           {"providers/oidc"},
 	"golang.org/x/term":             {"cmd/gateway"},

@@ -39,6 +39,7 @@ type Config struct {
 	RuleSets       map[string][]policy.Rule    `yaml:"rule_sets"` // lists of rules, by name
 	Apps           map[string]App              `yaml:"apps"`      // by name
 	Log            Log                         `yaml:"log"`
+	Telemetry      Telemetry                   `yaml:"telemetry"`
 
 	origin
 }
@@ -118,6 +119,16 @@ func (a App) Ways() []proxy.Upstream {
 		return []proxy.Upstream{{URL: a.Upstream}}
 	}
 	return a.Upstreams
+}
+
+// Telemetry says where traces go.
+type Telemetry struct {
+	OTLP OTLP `yaml:"otlp"`
+}
+
+// OTLP is a collector of traces.
+type OTLP struct {
+	Endpoint *url.URL `yaml:"endpoint"` // nil: nothing is traced; scheme, host and port only
 }
 
 // Log says how the program writes its log.

@@ -114,6 +114,10 @@ var reference = map[string]about{
 	"log.level":  {meaning: "The least that is written.", standard: "info"},
 	"log.format": {meaning: "Form of the lines.", standard: "json"},
 
+	"telemetry":               {meaning: "What the gateway tells about itself, beside /metrics on management and the log."},
+	"telemetry.otlp":          {meaning: "A collector of traces, by OTLP over HTTP (protobuf)."},
+	"telemetry.otlp.endpoint": {meaning: "Its address: scheme, host and port; /v1/traces is appended. Without it nothing is traced.", example: "http://127.0.0.1:4318"},
+
 	"apps": {meaning: "Protected sites by name. Every host that no app has is refused."},
 	"apps.*": {
 		meaning: "One protected site.",

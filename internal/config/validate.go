@@ -24,6 +24,9 @@ func (d *decoder) validate(c *Config) {
 	}
 	v.providers()
 	v.admins()
+	if e := v.Telemetry.OTLP.Endpoint; e != nil && e.Scheme == "h2c" {
+		v.wrong("telemetry.otlp.endpoint", "must begin with http:// or https://")
+	}
 	v.apps()
 	v.guard()
 }

@@ -46,9 +46,13 @@ func (s *Server) app(w http.ResponseWriter, r *http.Request) {
 // serveApp is the reverse proxy: ask the guard, then pass the request on as
 // it was decided.
 func (s *Server) serveApp(w http.ResponseWriter, r *http.Request) error {
+	r, span := s.span(r, spanProxy)
+	defer span.End(false)
 	t := s.tally(byProxy)
 	defer t.lost()
-	q, v, assertion, err := s.decide(r, (*Server).ask)
+	var asked *http.Request
+	asked, t.span = s.below(r, spanCheck)
+	q, v, assertion, err := s.decide(asked, (*Server).ask)
 	t.decided(q, v, err)
 	if err != nil {
 		s.letReadError(w.Header(), q, err)
@@ -72,6 +76,7 @@ func (s *Server) serveApp(w http.ResponseWriter, r *http.Request) error {
 	if r.ContentLength != 0 { // what the app may receive may take its time
 		_ = http.NewResponseController(w).SetReadDeadline(time.Time{})
 	}
+	s.Tracer.Pass(r.Context(), r.Header)
 	under := s.Streams.enter(q, v)
 	defer s.Streams.leave(under)
 	whole := way.Serve(&under.Stream, w, r, proxy.Forward{

@@ -38,6 +38,7 @@ type speak func(w http.ResponseWriter, r *http.Request, q question, v verdict, e
 func (s *Server) answer(w http.ResponseWriter, r *http.Request, by way, read original, refuse speak) {
 	t := s.tally(by)
 	defer t.lost()
+	r, t.span = s.span(r, spanCheck)
 	q, v, assertion, err := s.decide(r, read)
 	t.decided(q, v, err)
 	if err != nil || !v.allowed() {

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"cmp"
 	"maps"
 	"net/http"
 	"sync"
@@ -137,6 +138,7 @@ type tally struct {
 	way     way
 	began   time.Time
 	counted bool
+	span    *telemetry.Span
 }
 
 // tally begins to count a check. Whoever calls it defers lost, too.
@@ -152,7 +154,7 @@ func (s *Server) tally(w way) tally {
 func (t *tally) decided(q question, v verdict, err error) {
 	m := t.server.Metrics
 	t.counted = true
-	if m == nil {
+	if m == nil && t.span == nil {
 		return
 	}
 	app, x := v.decision.App, checkRefused
@@ -169,13 +171,25 @@ func (t *tally) decided(q question, v verdict, err error) {
 	if app == "" && q.host != "" {
 		app, _ = t.server.Policy.Load().App(q.host)
 	}
-	m.check(app, t.way, x)
-	m.took[t.way].Observe(time.Since(t.began))
+	if m != nil {
+		m.check(app, t.way, x)
+		m.took[t.way].Observe(time.Since(t.began))
+	}
+	if t.span != nil {
+		t.span.Set("gateway.app", cmp.Or(app, unknown))
+		t.span.Set("gateway.way", ways[t.way])
+		t.span.Set("gateway.outcome", outcomes[x])
+		t.span.End(x == checkUnavailable)
+	}
 }
 
 // lost counts a check that never came to a decision.
 func (t *tally) lost() {
-	if !t.counted && t.server.Metrics != nil {
+	if t.counted {
+		return
+	}
+	t.span.End(true)
+	if t.server.Metrics != nil {
 		t.server.Metrics.check(unknown, t.way, checkUnavailable)
 	}
 }

@@ -15,6 +15,7 @@ import (
 	"gateway/internal/audit"
 	"gateway/internal/canonical"
 	"gateway/internal/proxy"
+	"gateway/internal/telemetry"
 	"gateway/internal/throttle"
 	"gateway/localauth"
 	"gateway/policy"
@@ -67,6 +68,7 @@ type Server struct {
 	Audit    *audit.Log
 	Log      *slog.Logger
 	Metrics  *Metrics                    // nil: nothing is counted
+	Tracer   *telemetry.Tracer           // nil: nothing is traced
 	Ready    func(context.Context) error // nil: always ready
 	Covers   Covers                      // nil: no certificate is ours
 	HoldTime time.Duration               // that an answer waits which says that a try came too early; 0 means 250 ms

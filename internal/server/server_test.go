@@ -177,6 +177,9 @@ func (h *house) provider(id string) *oidc.Provider {
 	p, err := oidc.New(oidc.Config{
 		ID: id, Issuer: h.corp.URL, ClientID: h.corp.ClientID, ClientSecret: h.corp.Config().ClientSecret,
 		RedirectURL: h.Portal + "/.gateway/callback/" + id, LoginClaim: "preferred_username", TokenAudiences: []string{"machines"}, Now: h.clock.now,
+		Watch: func(ctx context.Context, began time.Time, err error) {
+			telemetry.Did(ctx, "provider", began, err != nil)
+		},
 	})
 	h.must(err)
 	return p

@@ -30,6 +30,7 @@ type channel struct {
 	base    http.RoundTripper
 	timeout time.Duration
 	slots   chan struct{}
+	watch   func(ctx context.Context, began time.Time, err error) // nil: nobody wants to know
 }
 
 // newClient returns the client whose every request goes through a channel. It
@@ -49,7 +50,7 @@ func newClient(c Config, d *dialer) *http.Client {
 		}
 	}
 	return &http.Client{
-		Transport:     &channel{base: base, timeout: c.timeout(), slots: make(chan struct{}, maxConcurrent)},
+		Transport:     &channel{base: base, timeout: c.timeout(), slots: make(chan struct{}, maxConcurrent), watch: c.Watch},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 }
@@ -62,7 +63,15 @@ func (c *channel) CloseIdleConnections() {
 }
 
 // RoundTrip returns an answer that has been read to its end.
-func (c *channel) RoundTrip(r *http.Request) (*http.Response, error) {
+func (c *channel) RoundTrip(r *http.Request) (resp *http.Response, err error) {
+	if c.watch != nil {
+		began := time.Now() //nolint:forbidigo // a duration, not a time that is kept
+		defer func() { c.watch(r.Context(), began, err) }()
+	}
+	return c.ask(r)
+}
+
+func (c *channel) ask(r *http.Request) (*http.Response, error) {
 	ctx, cancel := context.WithTimeout(r.Context(), c.timeout)
 	defer cancel()
 	select {

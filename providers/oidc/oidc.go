@@ -35,6 +35,9 @@ type Config struct {
 	RootCAs *x509.CertPool   // nil: the system's
 	Now     func() time.Time // nil: time.Now
 
+	// Watch, if set, is told of each request to the provider when it has ended.
+	Watch func(ctx context.Context, began time.Time, err error)
+
 	// Lookup and Dial reach the provider, by address once its policy is checked;
 	// nil: the system's resolver and dialer. Transport replaces both, and with
 	// them the address policy.
