@@ -37,6 +37,7 @@ const noWait = "atexit_sleep_ms=0"
 type example struct {
 	t             *testing.T
 	listen, authz int
+	portal        string // its host
 }
 
 // useExample sets the environment for the program: the example stays as it is.
@@ -47,7 +48,7 @@ func useExample(t *testing.T, path string) *example {
 		t.Fatal(err)
 	}
 	folder, text := t.TempDir(), read(t, path)
-	x := &example{t, freePort(t), freePort(t)}
+	x := &example{t, freePort(t), freePort(t), "auth.example.com"}
 	for _, m := range regexp.MustCompile(`/run/secrets/([a-z]+)`).FindAllStringSubmatch(text, -1) {
 		t.Setenv("GATEWAY_PROVIDERS_"+strings.ToUpper(m[1])+"_CLIENT_SECRET_FILE", write(t, filepath.Join(folder, m[1]), "a secret\n"))
 	}
@@ -210,7 +211,7 @@ func (x *example) post(path string, body map[string]string, answer any) {
 	if err != nil {
 		x.t.Fatal(err)
 	}
-	req.Host = "auth.example.com"
+	req.Host = x.portal
 	req.Header.Set("Content-Type", "application/json")
 	resp, err := (&http.Client{Timeout: patience}).Do(req)
 	if err != nil {

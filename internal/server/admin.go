@@ -39,7 +39,6 @@ import (
 //	DELETE /sessions/{sid}             end one session and its children
 //	GET    /decisions                  list recent refusals
 //	GET    /decisions/{id}             explain one
-//	GET    /decisions/{id}             explain a recent refusal
 //	GET    /keys                       list
 //	POST   /keys/rotate                sign with others from now on
 func (s *Server) AdminHandler() http.Handler {
