@@ -16,7 +16,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"gateway/internal/config"
 	"gateway/internal/demo"
 	"gateway/internal/secret"
 	"gateway/internal/server"
@@ -84,12 +83,9 @@ func runDemo(ctx context.Context, address netip.AddrPort, out, errs io.Writer) e
 	if err := os.WriteFile(s.file(), text, 0o600); err != nil {
 		return err
 	}
-	cfg, warnings, err := config.Parse(s.file(), text, nil)
+	cfg, err := source{path: s.file()}.load(errs)
 	if err != nil {
 		return fmt.Errorf("the demo's configuration: %w", err)
-	}
-	for _, w := range warnings {
-		_, _ = fmt.Fprintln(errs, "warning:", w)
 	}
 	h, err := build(ctx, cfg, logsTo(errs, cfg.Log))
 	if err != nil {
