@@ -190,6 +190,13 @@ func (h *house) apps(r *rooms) error {
 			app.CrossOrigin = append(app.CrossOrigin, string(origin))
 		}
 		app.InsecureCrossOrigin = a.InsecureCrossOrigin
+		if a.Headers != nil {
+			names, err := a.Headers.Resolve()
+			if err != nil {
+				return badConfig{err}
+			}
+			app.Headers = &names
+		}
 		r.server.Apps[name] = app
 	}
 	return nil

@@ -70,7 +70,7 @@ func writeRemarks(c *cobra.Command, remarks []policy.Remark) error {
 func unreached(cfg *config.Config) []policy.Remark {
 	var all []policy.Remark
 	for _, name := range sortedKeys(cfg.Apps) {
-		if cfg.Apps[name].Upstream == nil && cfg.Authz.Listen == "" {
+		if len(cfg.Apps[name].Ways()) == 0 && cfg.Authz.Listen == "" {
 			all = append(all, policy.Remark{Path: "apps." + name, Message: "no way in leads to its hosts: it has no upstream, and authz.listen is off", Wrong: true})
 		}
 	}

@@ -107,6 +107,7 @@ type App struct {
 	policy.App `yaml:",inline"`
 	Upstream   *url.URL         `yaml:"upstream"` // nil: behind a front proxy; scheme, host and port only
 	Upstreams  []proxy.Upstream `yaml:"upstreams"`
+	Headers    *proxy.Headers   `yaml:"headers"` // nil: the names that we use
 
 	CrossOrigin         []WebOrigin `yaml:"cross_origin"`          // whose pages may use the app in a person's name
 	InsecureCrossOrigin bool        `yaml:"insecure_cross_origin"` // everybody's may

@@ -144,6 +144,13 @@ var reference = map[string]about{
 		meaning:  "How long the app may take to begin its answer, once it has the request. What it sends then may last as long as it likes; calls of gRPC have their own deadlines.",
 		standard: "1m",
 	},
+	"apps.*.headers":          {meaning: "How the app calls the headers by which it learns who is there.", example: members{{"preset", "oauth2-proxy"}, {"user_is", "email"}}},
+	"apps.*.headers.preset":   {meaning: "Names that other gateways use: remote, oauth2-proxy, auth-request, authentik, pomerium, webauth.", standard: "remote", example: "oauth2-proxy"},
+	"apps.*.headers.user":     {meaning: "Name of the header that says who it is, instead of the preset's. It must be one that clients are kept from sending.", example: "X-WebAuth-User"},
+	"apps.*.headers.email":    {meaning: "Name of the header with the e-mail address.", example: "X-WebAuth-Email"},
+	"apps.*.headers.name":     {meaning: "Name of the header with the full name.", example: "X-WebAuth-Name"},
+	"apps.*.headers.groups":   {meaning: "Name of the header with the groups.", example: "X-WebAuth-Groups"},
+	"apps.*.headers.user_is":  {meaning: "What the header for the user carries: login; email, if it is verified, else nothing; or user_id.", standard: "login", example: "email"},
 	"apps.*.origins":          {meaning: "Doors that count here: ids of providers, or local. Whoever came through another one is refused. Without it all count.", example: []string{"corp"}},
 	"apps.*.case_insensitive": {meaning: "Whether paths are compared without regard to case, for apps that do so themselves.", standard: false, example: true},
 	"apps.*.allow": {

@@ -13,9 +13,9 @@ import (
 // know. Each is refused rather than ignored, and says so.
 var later = map[string]string{
 	"store": notYet, "cache": notYet,
-	"tls.acme":       notYet,
-	"authz.grpc":     notYet,
-	"apps.*.headers": notYet, "apps.*.basic": notYet,
+	"tls.acme":              notYet,
+	"authz.grpc":            notYet,
+	"apps.*.basic":          notYet,
 	"apps.*.rules[].tokens": noTokens, "rule_sets.*[].tokens": noTokens,
 }
 

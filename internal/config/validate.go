@@ -183,6 +183,10 @@ func (v *validation) apps() {
 		v.crossOrigin(path, app)
 		v.subjects(path+".allow", app.Allow)
 		v.origins(path+".origins", app.Origins)
+		if app.Headers != nil {
+			_, err := app.Headers.Resolve()
+			v.adopt(path+".headers", err)
+		}
 		v.rules(path+".rules", app.Rules)
 	}
 	for _, name := range slices.Sorted(maps.Keys(v.Subjects)) {

@@ -7,7 +7,7 @@ import "net/http"
 // spelled: WSGI, PHP and FastCGI apps fold "_" and "." into "-".
 var managed = reducedSet(
 	"Remote-User", "Remote-Email", "Remote-Name", "Remote-Groups", "Remote-Sub", "X-Gateway-Jwt-Assertion", "X-Gateway-Sign-In", "X-Gateway-Decision",
-	"X-Remote-User", "X-Remote-Email", "X-Remote-Name", "X-Remote-Groups", "X-WebAuth-User",
+	"X-Remote-User", "X-Remote-Email", "X-Remote-Name", "X-Remote-Groups", "X-WebAuth-User", "X-WebAuth-Email", "X-WebAuth-Name", "X-WebAuth-FullName", "X-WebAuth-Groups",
 	"X-Forwarded-User", "X-Forwarded-Email", "X-Forwarded-Groups", "X-Forwarded-Name", "X-Forwarded-Preferred-Username", "X-Forwarded-Access-Token",
 	"X-Auth-Request-User", "X-Auth-Request-Email", "X-Auth-Request-Groups", "X-Auth-Request-Preferred-Username", "X-Auth-Request-Access-Token",
 	"X-Pomerium-Jwt-Assertion", "X-Pomerium-Claim-Email", "X-Pomerium-Claim-User", "X-Pomerium-Claim-Groups", "X-Pomerium-Claim-Name",

@@ -72,7 +72,7 @@ func (s *Server) serveApp(w http.ResponseWriter, r *http.Request) error {
 		return explain(errNoUpstream, "This app has no upstream for this path.")
 	}
 	identity := make(http.Header, 5)
-	identityHeaders(identity, v.who, assertion)
+	identityHeaders(identity, app.Headers, v.who, assertion)
 	if r.ContentLength != 0 { // what the app may receive may take its time
 		_ = http.NewResponseController(w).SetReadDeadline(time.Time{})
 	}

@@ -45,7 +45,7 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request, by way, read ori
 		refuse(w, r, q, v, err)
 		return
 	}
-	identityHeaders(w.Header(), v.who, assertion)
+	identityHeaders(w.Header(), s.Apps[v.decision.App].Headers, v.who, assertion)
 	w.WriteHeader(http.StatusOK)
 }
 
@@ -69,7 +69,7 @@ func (s *Server) decide(r *http.Request, read original) (question, verdict, stri
 // plain refuses in the words of HTTP: 303, 400, 401, 403, 503.
 func (s *Server) plain(w http.ResponseWriter, r *http.Request, q question, v verdict, err error) {
 	s.own(w.Header())
-	identityHeaders(w.Header(), nil, "")
+	identityHeaders(w.Header(), nil, nil, "")
 	if err != nil {
 		s.letReadError(w.Header(), q, err)
 		s.fail(w, r, err)
@@ -83,7 +83,7 @@ func (s *Server) plain(w http.ResponseWriter, r *http.Request, q question, v ver
 // never a redirect.
 func (s *Server) subrequest(w http.ResponseWriter, r *http.Request, q question, v verdict, err error) {
 	s.own(w.Header())
-	identityHeaders(w.Header(), nil, "")
+	identityHeaders(w.Header(), nil, nil, "")
 	switch {
 	case err != nil:
 		p := describe(w.Header(), err)

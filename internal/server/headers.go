@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"gateway/internal/identity"
+	"gateway/internal/proxy"
 )
 
 // Identity headers that apps receive.
@@ -19,19 +20,40 @@ const (
 )
 
 // identityHeaders writes every managed header that we send, empty where there
-// is nothing to say, so that no front proxy lets a forged one through.
-func identityHeaders(h http.Header, who *identity.Principal, assertion string) {
+// is nothing to say, so that no front proxy lets a forged one through. An app
+// that calls them otherwise gets those besides, and ours empty.
+func identityHeaders(h http.Header, names *proxy.Names, who *identity.Principal, assertion string) {
 	if who == nil {
 		who = &identity.Principal{}
 	}
 	values := [...]string{clean(who.Login), clean(who.Email), clean(who.Name), clean(strings.Join(who.Groups, ",")), assertion}
+	if names != nil {
+		renamed(h, names, who, values[:4])
+		values[0], values[1], values[2], values[3] = "", "", "", ""
+	}
 	// One backing array for all five; direct keys, they are canonical already.
 	backing := values
-	h[headerUser] = backing[0:1:1]
-	h[headerEmail] = backing[1:2:2]
-	h[headerName] = backing[2:3:3]
-	h[headerGroups] = backing[3:4:4]
-	h[headerAssertion] = backing[4:5:5]
+	for i, name := range [...]string{headerUser, headerEmail, headerName, headerGroups, headerAssertion} {
+		if names == nil || h[name] == nil {
+			h[name] = backing[i : i+1 : i+1]
+		}
+	}
+}
+
+// renamed writes what an app learns by the names that it knows. An address that
+// nobody has verified names no user.
+func renamed(h http.Header, names *proxy.Names, who *identity.Principal, values []string) {
+	user := values[0]
+	switch names.UserIs {
+	case "email":
+		user = ""
+		if who.EmailVerified {
+			user = values[1]
+		}
+	case "user_id":
+		user = clean(who.UserID)
+	}
+	h[names.User], h[names.Email], h[names.Name], h[names.Groups] = []string{user}, []string{values[1]}, []string{values[2]}, []string{values[3]}
 }
 
 // clean drops control characters, which would end a header line.

@@ -39,6 +39,7 @@ type App struct {
 	Name     string
 	Hosts    []string     // patterns, as configured
 	Upstream *proxy.Proxy // nil behind a front proxy
+	Headers  *proxy.Names // how the app calls the identity headers; nil: as we do
 
 	CrossOrigin         []string // origins whose pages may use the app in a person's name, as browsers write them
 	InsecureCrossOrigin bool     // pages of every origin may: the app sees to it itself
