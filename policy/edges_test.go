@@ -66,3 +66,84 @@ func TestNetworksOfOneAddress(t *testing.T) {
 		}
 	}
 }
+
+// What passes by an expression about the person would not pass with nobody.
+func TestPublicIsForNobodyInParticular(t *testing.T) {
+	for when, public := range map[string]bool{"": true, `request.method == "GET"`: true, `user.login == "alice"`: false} {
+		p, err := policy.New(policy.Config{Apps: []policy.App{{Name: "a", Host: "ex.test", Rules: []policy.Rule{{Allow: &policy.Subjects{Everyone: true}, When: when}}}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		r := request(t, alice, "", "GET", "ex.test/")
+		r.Now = noon
+		if got := p.Decide(r); got.Effect != policy.Allow || got.Public != public {
+			t.Errorf("when %q: %v, public: %v, want allow, public: %v", when, got.Effect, got.Public, public)
+		}
+	}
+}
+
+// Who could ever be admitted is who is in a set, however often it is named, and
+// anybody where a network or everyone stands beside what a person has to prove.
+func TestCouldAdmitBySets(t *testing.T) {
+	crew, office := policy.Subjects{Users: []string{"alice"}}, policy.Subjects{Networks: []string{"10.0.0.0/8"}}
+	sets := map[string]policy.Set{"crew": {Users: crew.Users}, "office": {Networks: office.Networks}}
+	for _, row := range []struct {
+		story string
+		rules []policy.Rule
+		alice bool
+		bob   bool
+	}{
+		{"a set", []policy.Rule{{Allow: &policy.Subjects{Sets: []string{"crew"}}}}, true, false},
+		{"a set twice", []policy.Rule{{Paths: []string{"/x"}, Allow: &policy.Subjects{Sets: []string{"crew"}}}, {Allow: &policy.Subjects{Sets: []string{"crew"}}}}, true, false},
+		{"a second set", []policy.Rule{{Paths: []string{"/x"}, Allow: &policy.Subjects{Sets: []string{"office"}}}, {Allow: &policy.Subjects{Sets: []string{"crew"}}}}, true, false},
+		{"a network in a set", []policy.Rule{{Allow: &policy.Subjects{Sets: []string{"office"}}}}, false, false},
+		{"a network in a set, and a factor", []policy.Rule{{Factors: 1, Allow: &policy.Subjects{Sets: []string{"office"}}}}, true, true},
+		{"a network, and a factor", []policy.Rule{{Factors: 1, Allow: &office}}, true, true},
+		{"everyone, and a factor", []policy.Rule{{Factors: 1, Allow: &policy.Subjects{Everyone: true}}}, true, true},
+		{"one person, and a factor", []policy.Rule{{Factors: 1, Allow: &crew}}, true, false},
+		{"a set of one person, and a factor", []policy.Rule{{Factors: 1, Allow: &policy.Subjects{Sets: []string{"crew"}}}}, true, false},
+	} {
+		p, err := policy.New(policy.Config{Subjects: sets, Apps: []policy.App{{Name: "a", Host: "ex.test", Rules: row.rules}}})
+		if err != nil {
+			t.Fatalf("%s: %v", row.story, err)
+		}
+		if got := p.CouldAdmit(*alice); got != row.alice {
+			t.Errorf("%s: CouldAdmit(alice) = %v", row.story, got)
+		}
+		if got := p.CouldAdmit(*bob); got != row.bob {
+			t.Errorf("%s: CouldAdmit(bob) = %v", row.story, got)
+		}
+	}
+}
+
+// Signing in could help whom a set might have.
+func TestSetsAskWhoItIs(t *testing.T) {
+	p, err := policy.New(policy.Config{
+		Subjects: map[string]policy.Set{"crew": {Users: []string{"alice"}}},
+		Apps:     []policy.App{{Name: "a", Host: "ex.test", Allow: &policy.Subjects{Sets: []string{"crew"}}}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for who, want := range map[*identity.Principal]policy.Effect{nobody: policy.Login, alice: policy.Allow, bob: policy.Deny} {
+		if got := p.Decide(request(t, who, "", "GET", "ex.test/")).Effect; got != want {
+			t.Errorf("Decide as %+v: %v, want %v", who, got, want)
+		}
+	}
+}
+
+// An effect is read by its word, and anything else denies.
+func TestEffectsAreReadByTheirWords(t *testing.T) {
+	for _, want := range []policy.Effect{policy.Deny, policy.Login, policy.StepUp, policy.Allow} {
+		got := policy.Effect(7)
+		if err := got.UnmarshalText([]byte(want.String())); err != nil || got != want {
+			t.Errorf("UnmarshalText(%s) = %v, %v", want, got, err)
+		}
+	}
+	for _, text := range []string{"", "ALLOW", "allowed", "allow ", "yes"} {
+		got := policy.Allow
+		if err := got.UnmarshalText([]byte(text)); err != nil || got != policy.Deny {
+			t.Errorf("UnmarshalText(%q) = %v, %v, want deny", text, got, err)
+		}
+	}
+}

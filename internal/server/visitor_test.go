@@ -92,12 +92,16 @@ func TestRegisterThatCannotTell(t *testing.T) {
 		h.server.Register.Cache = nil
 		h.server.Register.Store = forgetful{h.store, errors.New("the disk is on fire")}
 		h.watch.failing.Store(true)
+		before := len(h.audited("outcome", "refused"))
 		for story, a := range map[string]answer{
 			"own proxy":    h.raw(h.page("/x", session...)),
 			"forward-auth": h.asks(forwardAuth, h.about("/x", session...)),
 			"auth-request": h.asks(authRequest, h.about("/x", session...)),
 		} {
 			a.refuses(story, http.StatusServiceUnavailable, "Unavailable")
+		}
+		if got := len(h.audited("outcome", "refused")) - before; got != 0 {
+			t.Errorf("%d lines in the book of refusals by the policy", got)
 		}
 		if h.live(h.bob.id) == 0 {
 			t.Error("bob's session has ended")
