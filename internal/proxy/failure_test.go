@@ -3,6 +3,7 @@ package proxy_test
 import (
 	"bufio"
 	"context"
+	"encoding/pem"
 	"errors"
 	"io"
 	"log/slog"
@@ -11,6 +12,8 @@ import (
 	"net/http/httptest"
 	"net/http/httptrace"
 	"net/url"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -224,3 +227,46 @@ func TestFailures(t *testing.T) {
 type broken struct{}
 
 func (broken) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }
+
+// A proxy is the same as another one while what it was made of is, what its
+// files hold included.
+func TestSame(t *testing.T) {
+	t.Parallel()
+	app := httptest.NewTLSServer(http.NotFoundHandler())
+	t.Cleanup(app.Close)
+	address, err := url.Parse(app.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(t.TempDir(), "ca.pem")
+	holds := func(comment string) {
+		text := append([]byte(comment+"\n"), pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: app.Certificate().Raw})...)
+		if err := os.WriteFile(file, text, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	made := func(u ...proxy.Upstream) *proxy.Proxy {
+		p, err := proxy.New(u, nil, slog.New(slog.DiscardHandler))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return p
+	}
+	one, two := proxy.Upstream{URL: address, CAFile: file, Paths: []string{"/a"}}, proxy.Upstream{URL: address}
+	holds("old")
+	p := made(one, two)
+	if !p.Same(made(one, two)) {
+		t.Error("nothing has changed, but they are not the same")
+	}
+	late := one
+	late.HeaderTimeout = time.Hour
+	for story, other := range map[string][]proxy.Upstream{"other paths": {two, two}, "the order": {two, one}, "one less": {one}, "a limit": {late, two}} {
+		if p.Same(made(other...)) {
+			t.Errorf("%s: they are the same", story)
+		}
+	}
+	holds("new")
+	if p.Same(made(one, two)) {
+		t.Error("the file of authorities has changed, but they are the same")
+	}
+}
