@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"gateway/internal/secret"
@@ -33,6 +34,7 @@ type Manager struct {
 
 	verified perRing[*claims] // by the tag of the token: what parsing and the signature came to
 	touching sync.Map         // IDs whose last use is being written
+	failed   atomic.Int64     // when a last use could not be written, in microseconds
 }
 
 // Issue opens a session for a person who came through a door and returns it

@@ -9,9 +9,10 @@ import (
 
 // use writes down that s is used now, if what is written is old or, the clock
 // having been set back, of the future. Of many at a time one writes. Only an
-// ErrNone changes the answer: the session has just ended.
+// ErrNone changes the answer: the session has just ended. A store that does not
+// write is left alone for a while: it has better to do, and so has the log.
 func (m *Manager) use(ctx context.Context, s *Session, seen, now time.Time) (Session, error) {
-	if now.Sub(seen).Abs() < m.touchEvery() {
+	if now.Sub(seen).Abs() < m.touchEvery() || now.Sub(time.UnixMicro(m.failed.Load())).Abs() < touchRest {
 		return *s, nil
 	}
 	if _, busy := m.touching.LoadOrStore(s.ID, nil); busy {
@@ -29,12 +30,17 @@ func (m *Manager) use(ctx context.Context, s *Session, seen, now time.Time) (Ses
 	case errors.Is(err, ErrNone):
 		return Session{}, fmt.Errorf("write last use: %w", err)
 	case err != nil:
+		m.failed.Store(now.UnixMicro())
 		m.report(fmt.Errorf("write last use: %w", err))
 	default:
 		used.Seen = now
 	}
 	return used, nil
 }
+
+// touchRest follows a last use that could not be written. No idle time is
+// shorter than ten of it.
+const touchRest = 5 * time.Second
 
 // bury removes a session past its limits.
 func (m *Manager) bury(ctx context.Context, root string) {

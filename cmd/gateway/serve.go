@@ -136,6 +136,7 @@ func (s *service) enter(ctx context.Context) {
 
 // sweep removes what is over, every minute.
 func (h *house) sweep(ctx context.Context) {
+	var lately quarter
 	tick := time.NewTicker(time.Minute)
 	defer tick.Stop()
 	for {
@@ -144,7 +145,7 @@ func (h *house) sweep(ctx context.Context) {
 			return
 		case now := <-tick.C:
 			_, err1 := h.rooms.Load().server.Sessions.Clean(ctx)
-			_, err2 := h.store.Sweep(ctx, now)
+			_, err2 := h.store.Sweep(ctx, lately.earliest(now))
 			err3 := h.rooms.Load().server.ForgetWaiting(ctx)
 			err := errors.Join(err1, err2, err3, h.throttle.Flush(ctx))
 			if err != nil && ctx.Err() == nil {
@@ -152,6 +153,19 @@ func (h *house) sweep(ctx context.Context) {
 			}
 		}
 	}
+}
+
+// quarter is what the clock said in the last quarter of an hour, told once a
+// minute. What was used once is forgotten by the earliest of these: a clock
+// that runs ahead for less than that, as long as anything waits to be used,
+// makes nothing good a second time when it is set right. The zero time, before
+// there are so many, forgets nothing.
+type quarter [15]time.Time
+
+func (q *quarter) earliest(now time.Time) time.Time {
+	copy(q[1:], q[:len(q)-1])
+	q[0] = now.Round(0) // the wall clock, which may step
+	return slices.MinFunc(q[:], time.Time.Compare)
 }
 
 func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
