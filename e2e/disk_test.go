@@ -129,10 +129,15 @@ func TestFaultDisk(t *testing.T) {
 			}
 
 			l.stop(syscall.SIGTERM)
+			out, err := exec.CommandContext(t.Context(), need(t, "prlimit"), "--fsize=0", program, "serve", "--config", l.config).CombinedOutput()
+			if err == nil || !strings.Contains(string(out), "is there space") {
+				t.Errorf("a start on a disk that refuses: %v\n%s", err, out)
+			}
 			l.serve()
 			for _, token := range known {
 				l.mustPass(token, "a session of before the restart")
 			}
+			mustCLI(t, "", "audit", "verify", "--config", l.config)
 		})
 	}
 }

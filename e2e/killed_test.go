@@ -59,8 +59,8 @@ func (b *book) complain(format string, args ...any) {
 }
 
 // What a gateway has said is done is done after it was killed under load:
-// sessions that it opened are there, those that it ended stay ended, and a
-// person is what they were made last.
+// sessions that it opened are there, those that it ended stay ended, a person is
+// what they were made last, and the audit log is whole.
 func TestFaultKilledUnderLoad(t *testing.T) {
 	t.Parallel()
 	app := startEcho(t)
@@ -99,6 +99,7 @@ func TestFaultKilledUnderLoad(t *testing.T) {
 		if shown := mustCLI(t, "", "user", "show", "dave", "--config", l.config); b.dave != "" && !strings.Contains(shown, b.dave) {
 			t.Errorf("dave was %s, and after the kill is:\n%s", b.dave, shown)
 		}
+		mustCLI(t, "", "audit", "verify", "--config", l.config)
 		if t.Failed() {
 			return
 		}

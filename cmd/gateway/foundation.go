@@ -60,7 +60,7 @@ func (f *foundation) open(ctx context.Context) error {
 		return err
 	}
 	if f.store, err = sqlite.Open(ctx, f.dir.Path("")); err != nil {
-		return err
+		return remedied(err)
 	}
 	if err := f.openBook(); err != nil {
 		return err

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"sync/atomic"
 	"time"
@@ -33,6 +34,14 @@ func storeTeller(log *slog.Logger) sqlite.Watcher {
 			log.ErrorContext(ctx, "the store cannot write: sign-ins and changes are answered 503 until it can", why...)
 		}
 	}
+}
+
+// remedied says what can be done about an error of the store, where we know.
+func remedied(err error) error {
+	if remedy := sqlite.Remedy(err); remedy != "" {
+		return fmt.Errorf("%w: %s", err, remedy)
+	}
+	return err
 }
 
 // both tells two.
