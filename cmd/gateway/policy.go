@@ -18,6 +18,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"gateway/internal/audit"
 	"gateway/internal/cases"
 	"gateway/internal/config"
 	"gateway/internal/identity"
@@ -126,9 +127,17 @@ func explainDecision(c *cobra.Command, o *options, id string, a asked) error {
 	if a.says() {
 		return badUsage{errors.New("a decision has its own person, client and moment")}
 	}
-	return administer(c, o, func(ctx context.Context, admin *administrator) error {
+	cfg, err := load(o, c.ErrOrStderr())
+	if err != nil {
+		return err
+	}
+	return administerOf(c, cfg, func(ctx context.Context, admin *administrator) error {
 		var d server.AdminDecision
-		if err := admin.call(ctx, http.MethodGet, "/decisions/"+id, nil, &d); err != nil {
+		err := admin.call(ctx, http.MethodGet, "/decisions/"+id, nil, &d)
+		if errorAs[notThere](err) {
+			d, err = writtenDecision(cfg, id, err)
+		}
+		if err != nil {
 			return err
 		}
 		if a.json {
@@ -155,6 +164,28 @@ func explainDecision(c *cobra.Command, o *options, id string, a asked) error {
 		}
 		return cases.Explain(c.OutOrStdout(), d.Now)
 	})
+}
+
+// writtenDecision is what the audit log has of a refusal that no gateway
+// remembers; unknown says so where it has none.
+func writtenDecision(cfg *config.Config, id string, unknown error) (server.AdminDecision, error) {
+	found, err := audit.Find(bookFolder(cfg.Data), audit.Filter{Decision: id}, 1)
+	switch {
+	case err != nil:
+		return server.AdminDecision{}, err
+	case len(found) == 0:
+		return server.AdminDecision{}, unknown
+	}
+	l := found[0]
+	d := server.AdminDecision{
+		ID: id, At: l.Time, Method: l.Method, Host: l.Host, Path: l.Path, Login: l.Login,
+		Then:    policy.Decision{App: l.App, Rule: l.Rule, Reason: policy.Reason(l.Reason)},
+		Unknown: "only the audit log has it still; gateway policy explain --as LOGIN METHOD URL says what would be answered now",
+	}
+	if l.Client.IsValid() {
+		d.Client = l.Client.String()
+	}
+	return d, nil
 }
 
 // says reports whether flags say anything about who asks.

@@ -73,7 +73,7 @@ func (s *Server) adminDecision(c *gin.Context) error {
 	id := c.Param("id")
 	one, ok := s.Refusals.find(id)
 	if !ok {
-		return explain(errNoPage, "There is no such decision among the recent refusals. The audit log has every one, with the rule and the reason.")
+		return explain(errNoPage, "There is no such decision among the recent refusals.")
 	}
 	d := AdminDecision{
 		ID: id, At: one.At.UTC(), Method: one.Request.Method, Host: string(one.Request.Host), Path: string(one.Request.Path),
