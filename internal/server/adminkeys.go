@@ -86,7 +86,9 @@ func (s *Server) adminRotate(c *gin.Context) error {
 	if order.Drop {
 		action = "key drop "
 	}
-	s.record(c.Request.Context(), audit.Event{Kind: audit.Admin, Outcome: audit.Done, Action: action + strings.Join(order.Kinds, ",")})
+	if err := s.done(c.Request.Context(), audit.Event{Action: action + strings.Join(order.Kinds, ",")}); err != nil {
+		return err
+	}
 	writeJSON(c.Writer, http.StatusOK, "application/json", done)
 	return nil
 }
