@@ -119,3 +119,20 @@ func (p *Policy) Rules() []RuleName {
 	}
 	return all
 }
+
+// TakesGuest reports whether a link that an administrator has handed out may
+// stand for the sign-in that a request would be sent to: its rule asks who it is,
+// and for nothing else that only a person has.
+func (p *Policy) TakesGuest(r Request) bool {
+	a := p.app(r.Host)
+	if a == nil || len(a.origins) > 0 {
+		return false
+	}
+	deciding := a.rule(r.Method, r.Path)
+	if deciding == nil || deciding.personal() || deciding.when != nil && deciding.when.personal {
+		return false
+	}
+	r.Who = nil
+	effect, _, _ := deciding.judge(a, &r)
+	return effect == Login
+}

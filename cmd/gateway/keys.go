@@ -46,5 +46,6 @@ func seals(root []byte) (server.Seals, error) {
 	wait, err4 := seal.New(root, "wait for approval")
 	device, err5 := seal.New(root, "known device")
 	invite, err6 := seal.New(root, "invitation")
-	return server.Seals{Request: request, Enter: enter, Switch: change, Wait: wait, Device: device, Invite: invite}, errors.Join(err1, err2, err3, err4, err5, err6)
+	guest, err7 := seal.New(root, "guest link")
+	return server.Seals{Guest: guest, Request: request, Enter: enter, Switch: change, Wait: wait, Device: device, Invite: invite}, errors.Join(err1, err2, err3, err4, err5, err6, err7)
 }

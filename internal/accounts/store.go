@@ -13,6 +13,7 @@ type Store interface {
 	Users
 	Links
 	Invitations
+	GuestLinks
 }
 
 // Users keeps the records of people.
@@ -82,4 +83,20 @@ type Invitations interface {
 	// other invitations; or none of that. The first caller wins, the others get
 	// ErrNoInvitation; ErrConflict is for another version.
 	SetVerifier(ctx context.Context, hash [32]byte, now time.Time, userID string, v Verifier) error
+}
+
+// GuestLinks keeps what guests were given. What is past its expiry does not count.
+type GuestLinks interface {
+	// CreateGuest keeps a guest link.
+	CreateGuest(ctx context.Context, g Guest) error
+	// GuestByHash returns a link, used up or not, or ErrNoGuest.
+	GuestByHash(ctx context.Context, hash [32]byte, now time.Time) (Guest, error)
+	// Guest returns a link by its id, used up or not, or ErrNoGuest.
+	Guest(ctx context.Context, id string, now time.Time) (Guest, error)
+	// Guests returns all, oldest first.
+	Guests(ctx context.Context, now time.Time) ([]Guest, error)
+	// OpenGuest counts an opening. It returns ErrNoGuest if there is none left.
+	OpenGuest(ctx context.Context, hash [32]byte, now time.Time) error
+	// DeleteGuest removes a link. It returns ErrNoGuest.
+	DeleteGuest(ctx context.Context, id string) error
 }

@@ -49,6 +49,7 @@ type Event struct {
 	Origin     string     `json:"origin,omitempty"`      // the door
 	Session    string     `json:"sid,omitempty"`         //
 	Invitation string     `json:"invitation,omitempty"`  // id of an invitation, which opens nothing
+	Guest      string     `json:"guest,omitempty"`       // name of a guest link
 	Decision   string     `json:"decision_id,omitempty"` // of a refusal
 	App        string     `json:"app,omitempty"`         // the app's name
 	Rule       string     `json:"rule,omitempty"`        // the rule that decided
@@ -111,6 +112,7 @@ func (l *Log) tell(ctx context.Context, e Event, kept Line) error {
 		{"origin", e.Origin},
 		{"sid", e.Session},
 		{"invitation", e.Invitation},
+		{"guest", e.Guest},
 		{"decision_id", e.Decision},
 		{"app", e.App},
 		{"rule", e.Rule},

@@ -34,6 +34,9 @@ import (
 //	GET    /invitations                list
 //	POST   /invitations                a link to become a user by a provider
 //	DELETE /invitations/{id}           withdraw
+//	GET    /guests                     list guest links
+//	POST   /guests                     a link for a guest
+//	DELETE /guests/{id}                end one
 //	GET    /sessions?user=             list
 //	DELETE /sessions?user=             end a person's sessions
 //	DELETE /sessions/{sid}             end one session and its children
@@ -57,6 +60,9 @@ func (s *Server) AdminHandler() http.Handler {
 	e.GET("/invitations", s.handle(s.adminInvitations))
 	e.POST("/invitations", s.handle(s.adminInvite))
 	e.DELETE("/invitations/:id", s.handle(s.adminWithdraw))
+	e.GET("/guests", s.handle(s.adminGuests))
+	e.POST("/guests", s.handle(s.adminGuest))
+	e.DELETE("/guests/:id", s.handle(s.adminEndGuest))
 	e.GET("/sessions", s.handle(s.adminSessions))
 	e.DELETE("/sessions", s.handle(s.adminRevokeUser))
 	e.DELETE("/sessions/:sid", s.handle(s.adminRevoke))
@@ -422,6 +428,8 @@ func adminExplained(err error) error {
 		return explain(errBad, "The login is taken, or was once: logins are never reissued.")
 	case errors.Is(err, accounts.ErrNoInvitation):
 		return explain(errNoPage, "There is no such invitation, or it was used already. gateway user invite list shows them.")
+	case errors.Is(err, accounts.ErrNoGuest):
+		return explain(errNoPage, "There is no such guest link. gateway guest list shows them.")
 	case errors.Is(err, accounts.ErrInvalid):
 		return explain(errBad, err.Error())
 	}

@@ -31,6 +31,9 @@ func (s *Server) ask(r *http.Request) (question, error) {
 	if q.credential, err = s.credential(r); err != nil {
 		return question{}, err
 	}
+	if q.guest, err = s.cookie(r, cookieGuest); err != nil {
+		return question{}, err
+	}
 	q.from = senderOf(r.Header, q.method, q.audience)
 	return q, nil
 }
@@ -130,6 +133,9 @@ func (s *Server) refusePage(c *gin.Context) error {
 	}
 	var err error
 	if q.credential, err = s.credential(r); err != nil {
+		return err
+	}
+	if q.guest, err = s.cookie(r, cookieGuest); err != nil {
 		return err
 	}
 	q.from = senderOf(r.Header, q.method, q.audience)

@@ -26,6 +26,7 @@ type question struct {
 	target     canonical.Target
 	client     netip.Addr
 	credential credential
+	guest      string // sealed; of a guest link
 	from       sender
 	page       bool // a person navigates: a redirect helps
 }
@@ -34,13 +35,14 @@ type question struct {
 type verdict struct {
 	visitor
 	decision  policy.Decision
+	guest     bool   // decided as nobody's, who has a guest link for it: it passes where signing in could help
 	preflight bool   // decided as the request that it announces: it passes where signing in could help
 	id        string // decision_id of a refusal
 }
 
 // allowed is the one place where a request may pass. The zero verdict may not.
 func (v verdict) allowed() bool {
-	return v.decision.Effect == policy.Allow || v.preflight && v.decision.Effect == policy.Login
+	return v.decision.Effect == policy.Allow || (v.preflight || v.guest) && v.decision.Effect == policy.Login
 }
 
 // check decides a question. An error means that it cannot be told, or that the
@@ -67,6 +69,12 @@ func (s *Server) judge(ctx context.Context, q question, find verify) (verdict, e
 	}
 	v := verdict{visitor: s.visitorBy(ctx, find, q.credential, q.audience)}
 	v.decision = s.ruling(q, v.who)
+	if !v.allowed() && q.guest != "" {
+		var err error
+		if v, err = s.asGuest(ctx, q, v); err != nil {
+			return verdict{}, err
+		}
+	}
 	switch {
 	case v.allowed() && intrudes:
 		v.decision.Effect, v.decision.Reason, v.decision.Public = policy.Deny, crossOrigin, false

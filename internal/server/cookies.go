@@ -15,6 +15,7 @@ const (
 	cookieDevice  = "gateway-device" // tells a browser that has signed in by password from those of strangers
 	cookieWait    = "gateway-wait"   // what a browser remembers of somebody who waits for approval
 	cookieInvite  = "gateway-invite" // an invitation on its way to the provider and back
+	cookieGuest   = "gateway-guest"  // what a browser remembers of a guest link that it has opened
 	cookieEnter   = "gateway-enter-" // and the flow: what an app host remembers of a sign-in it began
 )
 
@@ -32,7 +33,7 @@ func (s *Server) cookieName(base string) string {
 // ownCookie reports whether a cookie is one of ours, in either spelling.
 func ownCookie(name string) bool {
 	name = strings.TrimPrefix(name, hostPrefix)
-	return name == cookieSession || name == cookieBrowser || name == cookieDevice || name == cookieWait || name == cookieInvite || strings.HasPrefix(name, cookieEnter)
+	return name == cookieSession || name == cookieBrowser || name == cookieDevice || name == cookieWait || name == cookieInvite || name == cookieGuest || strings.HasPrefix(name, cookieEnter)
 }
 
 // cookie returns the value of our cookie; there twice is an error, since

@@ -31,6 +31,8 @@
 //	GET  /.gateway/sign-in?rd=          begins the hand-off
 //	GET  /.gateway/sign-out             asks, then posts to logout
 //	GET  /.gateway/handoff?code=        finishes it
+//	GET  /.gateway/guest?code=          opens a guest link, and uses nothing up
+//	POST /.gateway/guest                lets the guest in
 //	ANY  /.gateway/refuse               what a front proxy shows when its check said no
 //	GET  /.gateway/assets/{name}        hashed, cacheable
 //	ANY  everything else                the app, by the own reverse proxy

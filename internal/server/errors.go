@@ -49,6 +49,7 @@ var answers = []answer{
 	{localauth.ErrBadCredentials, http.StatusUnauthorized, "BadUserOrPassword", "The user name or the password is wrong."},
 	{localauth.ErrNoChallenge, http.StatusUnauthorized, "ChallengeNotFoundOrExpired", "The challenge is unknown, used or too old. Connect again."},
 	{localauth.ErrMalformed, http.StatusBadRequest, "BadRequest", "This is not a SCRAM-SHA-256 message as RFC 5802 has it."},
+	{accounts.ErrNoGuest, http.StatusNotFound, "BadRequest", "This link was used already, is too old or was ended. Ask for another one."},
 	{accounts.ErrNoInvitation, http.StatusNotFound, "BadRequest", "This link was used already, is too old or was withdrawn. Ask for another one."},
 	{accounts.ErrOtherEmail, http.StatusForbidden, "UserNotRegistered", "The invitation is for another e-mail address, or your provider has not verified yours. Sign in with the account that was invited."},
 	{accounts.ErrFull, http.StatusForbidden, "UserNotRegistered", "You are not registered here, and too many people wait to be let in already. Ask an administrator."},

@@ -81,6 +81,9 @@ func (s *Server) original(r *http.Request, own [2]string, method, proto, host, u
 	if q.credential, err = s.credential(r); err != nil {
 		return question{}, err
 	}
+	if q.guest, err = s.cookie(r, cookieGuest); err != nil {
+		return question{}, err
+	}
 	q.from = senderOf(r.Header, q.method, q.audience)
 	return q, nil
 }

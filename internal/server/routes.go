@@ -55,6 +55,8 @@ func (s *Server) appRoutes() http.Handler {
 	g.PUT("/logout", s.handle(s.logout(s.atApp)))
 	g.GET("/sign-in", s.handle(s.appSignIn))
 	g.GET("/sign-out", s.handle(s.signOutPage(s.atApp)))
+	g.GET("/guest", s.handle(s.guestPage))
+	g.POST("/guest", s.handle(s.guestEnters))
 	g.GET("/handoff", s.traced("handoff", s.handoff))
 	g.GET("/assets/:name", s.handle(s.asset))
 	e.NoRoute(s.handle(func(c *gin.Context) error { return s.serveApp(c.Writer, c.Request) })) // which says why it is no app's

@@ -92,6 +92,7 @@ type Seals struct {
 	Enter   Sealer // what an app host remembers of a sign-in it began
 	Switch  Sealer // a sign-in that would change who is signed in
 	Wait    Sealer // somebody who waits for approval
+	Guest   Sealer // somebody who has opened a guest link
 	Invite  Sealer // somebody who is invited, on the way to the provider and back
 	Device  Sealer // what a browser shows that has signed in by password before
 }

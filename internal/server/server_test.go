@@ -150,7 +150,7 @@ func (h *house) wire() {
 		Trusted:  server.Trusted{Prefixes: []netip.Prefix{netip.MustParsePrefix(trusted + "/32")}},
 		Throttle: &throttle.Table{Store: h.store, Key: random(), Now: h.clock.now},
 		Spent:    h.store, Streams: &server.Streams{}, HoldTime: time.Nanosecond, Refusals: &server.Refusals{}, Admins: []string{"admins"}, Pepper: random(), Audit: &audit.Log{Book: h.book, Handler: log.Handler()}, Log: log, Metrics: server.NewMetrics(telemetry.NewRegistry()), Ready: h.store.Ping, Now: h.clock.now,
-		Seals: server.Seals{Request: box("hand-off request"), Enter: box("hand-off entering"), Switch: box("switch of user"), Wait: box("wait for approval"), Invite: box("invitation"), Device: box("known device")},
+		Seals: server.Seals{Request: box("hand-off request"), Enter: box("hand-off entering"), Switch: box("switch of user"), Wait: box("wait for approval"), Invite: box("invitation"), Guest: box("guest"), Device: box("known device")},
 	}
 	s.Sessions = &sessions.Manager{
 		Store: sessions.Cached(h.store, 0), Codes: h.store, Signer: signer(h), Issuer: h.Portal, Now: h.clock.now,

@@ -173,7 +173,7 @@ func (s site) cookieForm() *regexp.Regexp {
 	if s.scheme == "https" {
 		secure = "; Secure"
 	}
-	return regexp.MustCompile(`^` + s.sessionCookie + `(-pre|-device|-wait|-invite|-enter-[A-Z2-7]{16})?=[A-Za-z0-9._-]*; Path=/(; Max-Age=[0-9]+)?; HttpOnly` + secure + `; SameSite=Lax$`)
+	return regexp.MustCompile(`^` + s.sessionCookie + `(-guest|-pre|-device|-wait|-invite|-enter-[A-Z2-7]{16})?=[A-Za-z0-9._-]*; Path=/(; Max-Age=[0-9]+)?; HttpOnly` + secure + `; SameSite=Lax$`)
 }
 
 // ofNetHTTP reports an answer of the HTTP server itself, before any handler.

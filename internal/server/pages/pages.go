@@ -26,7 +26,7 @@ const CSP = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 's
 var files embed.FS
 
 // Render writes the page of a value: SignIn, Apps, SignOut, SignedOut, Switch,
-// Continue, Invited, Choose, Waiting, Refusal or Failure. Nothing is written if it cannot be rendered;
+// Continue, Invited, Guest, Choose, Waiting, Refusal or Failure. Nothing is written if it cannot be rendered;
 // an error of w comes back as it is.
 func Render(w io.Writer, value any) error {
 	name, ok := pageOf(value)
@@ -62,6 +62,8 @@ func pageOf(value any) (name string, ok bool) {
 		return "continue", true
 	case Invited:
 		return "invited", true
+	case Guest:
+		return "guest", true
 	case Choose:
 		return "choose", true
 	case Waiting:
@@ -83,7 +85,7 @@ var parsed = sync.OnceValues(func() (map[string]*template.Template, error) {
 		return nil, err
 	}
 	set := map[string]*template.Template{}
-	for _, name := range []string{"sign-in", "apps", "sign-out", "signed-out", "switch", "continue", "invited", "choose", "waiting", "refusal", "failure"} {
+	for _, name := range []string{"sign-in", "apps", "sign-out", "signed-out", "switch", "continue", "invited", "guest", "choose", "waiting", "refusal", "failure"} {
 		page := template.New(name).Funcs(words.funcs()).Option("missingkey=error")
 		if _, err := page.ParseFS(files, "templates/layout.html", "templates/door.html", "templates/"+name+".html"); err != nil {
 			return nil, fmt.Errorf("pages: %w", err)

@@ -44,6 +44,7 @@ var samples = []struct {
 		Login: "alice", Host: "grafana.example.com", Path: "/admin/users", DecisionID: "KX3PZ7Q2M5T4WJ6A",
 		Portal: "https://auth.example.com", SignedIn: true, At: noon,
 	}},
+	{"guest", pages.Guest{Name: "Auditors of 2026", Host: "wiki.example.com", Paths: []string{"/reports/**", "/assets/**"}, Expires: noon, Ticket: "KX3PZ7Q2M5T4WJ6AKX3PZ7Q2M5"}},
 	{"refusal-elsewhere", pages.Refusal{
 		Login: "alice", Host: "wiki.example.com", Path: "/pages/7/delete", DecisionID: "KX3PZ7Q2M5T4WJ6A", Portal: "https://auth.example.com",
 		SignedIn: true, Elsewhere: true,

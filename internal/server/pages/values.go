@@ -82,6 +82,16 @@ type Choose struct {
 	Iterations int    // PBKDF2 rounds
 }
 
+// Guest asks somebody who has opened a guest link whether to go on. Its form
+// posts the ticket to /.gateway/guest.
+type Guest struct {
+	Name    string // whom the link was made for
+	Host    string
+	Paths   []string // as patterns
+	Expires time.Time
+	Ticket  string
+}
+
 // Waiting is shown to somebody whom an admin has yet to approve. It moves on
 // by itself.
 type Waiting struct {

@@ -28,7 +28,7 @@ const (
 	sweepBatch = 2000      // rows; others write in between
 )
 
-// Sweep removes spent hashes, hand-off codes and invitations that are long
+// Sweep removes spent hashes, hand-off codes, invitations and guest links that are long
 // past, and returns how many.
 func (s *Store) Sweep(ctx context.Context, now time.Time) (int, error) {
 	before := micros(now.Add(-keepSpent))
@@ -44,7 +44,11 @@ func (s *Store) Sweep(ctx context.Context, now time.Time) (int, error) {
 	if err != nil {
 		return spent + codes + links, fmt.Errorf("sqlite: sweep invitations: %w", err)
 	}
-	return spent + codes + links, nil
+	guests, err := s.sweep(ctx, `DELETE FROM guests WHERE hash IN (SELECT hash FROM guests WHERE expires < ? LIMIT ?)`, before)
+	if err != nil {
+		return spent + codes + links + guests, fmt.Errorf("sqlite: sweep guest links: %w", err)
+	}
+	return spent + codes + links + guests, nil
 }
 
 // sweep runs a deletion until it finds no more.
