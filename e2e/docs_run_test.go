@@ -63,6 +63,11 @@ func useExample(t *testing.T, path string) *example {
 	t.Setenv("GATEWAY_LISTEN", fmt.Sprintf("127.0.0.1:%d", x.listen))
 	t.Setenv("GATEWAY_MANAGEMENT", fmt.Sprintf("127.0.0.1:%d", freePort(t)))
 	t.Setenv("GATEWAY_DATA", filepath.Join(folder, "data"))
+	if authority := regexp.MustCompile(`ca_file: ([^,\s}]+)`); authority.MatchString(text) { // no variable overrides an item of a list
+		cert, _ := certificate(t)
+		own := "ca_file: " + write(t, filepath.Join(folder, "authority.pem"), cert)
+		path = write(t, filepath.Join(folder, filepath.Base(path)), authority.ReplaceAllLiteralString(text, own))
+	}
 	t.Setenv("GATEWAY_CONFIG", path)
 	t.Setenv("GORACE", noWait)
 	return x
