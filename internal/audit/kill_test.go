@@ -55,7 +55,7 @@ func myself(t *testing.T, env ...string) *exec.Cmd {
 
 // writeUntilKilled says each login once its line is on the disk.
 func writeUntilKilled(dir, round string) error {
-	b, err := audit.Open(dir, key, round == "0", audit.Options{FileSize: 3000})
+	b, err := audit.Open(dir, key, round == "0", audit.Options{FileSize: 3000, Files: 1 << 20})
 	if err != nil {
 		return err
 	}
