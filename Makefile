@@ -7,6 +7,7 @@ SHELL := bash
 TOP      := $(CURDIR)
 TOOL     := go tool -modfile=$(TOP)/tools/go.mod
 MODULES  := . deploy e2e
+VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo development)
 FUZZTIME ?= 30s
 SOAK     ?= 1h
 ROUNDS   ?= 20
@@ -52,7 +53,7 @@ dead: ## find functions that neither the program nor the client reaches
 
 # nomsgpack: Gin's codec for MessagePack, which nobody speaks here, is 6 MB.
 build: ## build bin/gateway, static
-	CGO_ENABLED=0 go build -tags nomsgpack -trimpath -ldflags "-s -w" -o bin/gateway ./cmd/gateway
+	CGO_ENABLED=0 go build -tags nomsgpack -trimpath -ldflags "-s -w -X main.version=$(VERSION)" -o bin/gateway ./cmd/gateway
 
 demo: ## run the demo
 	go run ./cmd/gateway demo

@@ -154,7 +154,7 @@ func explainDecision(c *cobra.Command, o *options, id string, a asked) error {
 			rows = append(rows, row{"now", "the policy has changed since; this is what it would say"})
 		}
 		if d.Unknown != "" {
-			rows = append(rows, row{"why", "cannot be said: " + d.Unknown})
+			rows = append(rows, row{"why", d.Unknown})
 		}
 		if err := table(c.OutOrStdout(), rows); err != nil || d.Unknown != "" {
 			return err

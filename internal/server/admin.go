@@ -346,26 +346,22 @@ func (s *Server) adminSessions(c *gin.Context) error {
 }
 
 func (s *Server) adminSession(ctx context.Context, one sessions.Session) AdminSession {
-	login := ""
-	if u, err := s.Register.User(ctx, one.UserID); err == nil {
-		login = u.Login
-	}
 	return AdminSession{
-		SID: one.ID, Parent: one.Parent, UserID: one.UserID, Login: login, Audience: one.Audience, Origin: one.Provider, AMR: one.AMR,
+		SID: one.ID, Parent: one.Parent, UserID: one.UserID, Login: s.loginOf(ctx, one.UserID), Audience: one.Audience, Origin: one.Provider, AMR: one.AMR,
 		Address: one.Address, UserAgent: one.UserAgent, Created: one.Created.UTC(), LastUsed: one.Seen.UTC(), Expires: one.Expires.UTC(),
 	}
 }
 
 func (s *Server) adminRevoke(c *gin.Context) error {
 	ctx, sid := c.Request.Context(), c.Param("sid")
-	together, err := s.together(ctx, sid)
+	together, userID, err := s.together(ctx, sid)
 	if err != nil {
 		return err
 	}
 	if err := s.Sessions.Revoke(ctx, sid); err != nil {
 		return err
 	}
-	if err := s.done(ctx, audit.Event{Action: "session revoke", Session: sid}); err != nil {
+	if err := s.done(ctx, audit.Event{Action: "session revoke", Session: sid, UserID: userID, Login: s.loginOf(ctx, userID)}); err != nil {
 		return err
 	}
 	writeJSON(c.Writer, http.StatusOK, "application/json", AdminDone{Sessions: together})
@@ -373,24 +369,23 @@ func (s *Server) adminRevoke(c *gin.Context) error {
 }
 
 // together counts the live sessions that end with one: its parent, and all
-// children of that.
-func (s *Server) together(ctx context.Context, sid string) (int, error) {
+// children of that. It returns whose they are too.
+func (s *Server) together(ctx context.Context, sid string) (count int, userID string, err error) {
 	all, err := s.Sessions.List(ctx, "")
 	if err != nil {
-		return 0, err
+		return 0, "", err
 	}
 	root := func(one sessions.Session) string { return cmp.Or(one.Parent, one.ID) }
 	i := slices.IndexFunc(all, func(one sessions.Session) bool { return one.ID == sid })
 	if i < 0 {
-		return 0, explain(errNoPage, "There is no such session, or it is over. gateway session list shows those that are live.")
+		return 0, "", explain(errNoPage, "There is no such session, or it is over. gateway session list shows those that are live.")
 	}
-	count := 0
 	for _, one := range all {
 		if root(one) == root(all[i]) {
 			count++
 		}
 	}
-	return count, nil
+	return count, all[i].UserID, nil
 }
 
 func (s *Server) adminRevokeUser(c *gin.Context) error {

@@ -1,6 +1,8 @@
 package server
 
 import (
+	"cmp"
+	"context"
 	"errors"
 	"io"
 	"net/http"
@@ -62,9 +64,19 @@ func (s *Server) end(c *gin.Context, cred credential, audience string) (endSessi
 		return "", err
 	}
 	s.note(ctx, audit.Event{
-		Kind: audit.SignOut, Outcome: audit.Done, UserID: session.UserID, Origin: session.Provider, Session: session.ID, Client: s.client(c.Request),
+		Kind: audit.SignOut, Outcome: audit.Done, UserID: session.UserID, Login: s.loginOf(ctx, session.UserID), Origin: session.Provider,
+		Session: cmp.Or(session.Parent, session.ID), Client: s.client(c.Request), // the one that the sign-in was of
 	})
 	return s.endSessionURL(session.Provider), nil
+}
+
+// loginOf returns the login of a user, or "" where it cannot be told.
+func (s *Server) loginOf(ctx context.Context, userID string) string {
+	u, err := s.Register.User(ctx, userID)
+	if err != nil {
+		return ""
+	}
+	return u.Login
 }
 
 // endSessionURL is the provider's own logout page, where it has one (OpenID

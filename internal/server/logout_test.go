@@ -156,6 +156,24 @@ func TestSignOutByPage(t *testing.T) {
 	}
 }
 
+// The book says of a sign-out at an app what it said of the sign-in.
+func TestSignOutIsInTheBook(t *testing.T) {
+	t.Parallel()
+	h := open(t, https)
+	b := h.as(h.alice)
+	b.visit(h.Wiki + "/x")
+	b.post(h.Wiki+"/.gateway/logout", "").wants(http.StatusOK)
+	in, out := h.audited("audit", "sign-in"), h.audited("audit", "sign-out")
+	if len(in) != 1 || len(out) != 1 {
+		t.Fatalf("the book says %v, %v", in, out)
+	}
+	for _, what := range []string{"login", "user_id", "sid"} {
+		if in[0][what] != out[0][what] || in[0][what] == "" {
+			t.Errorf("%s: %v at the sign-in, %v at the sign-out", what, in[0][what], out[0][what])
+		}
+	}
+}
+
 // The provider's own logout page is named where there is one.
 func TestLogoutNamesTheProvidersPage(t *testing.T) {
 	t.Parallel()
