@@ -183,9 +183,10 @@ func (l *load) outlive(d disk, alice person, live string) (opened []string) {
 	if got := l.metric(`gateway_store_errors_total{operation="write"}`); got == 0 {
 		t.Error("the metrics know of no write that was refused")
 	}
-	if text := l.out.String(); !strings.Contains(text, d.remedy) || !strings.Contains(text, `"msg":"the store cannot write`) {
-		t.Errorf("the log does not say what to do: %s\n%s", d.remedy, text)
-	}
+	eventually(t, "the log says what to do: "+d.remedy, func() bool {
+		text := l.out.String()
+		return strings.Contains(text, d.remedy) && strings.Contains(text, `"msg":"the store cannot write`)
+	})
 
 	d.heal(l.site)
 	eventually(t, "the gateway is ready again", func() bool { return ready(t, l.management) })
@@ -197,9 +198,7 @@ func (l *load) outlive(d disk, alice person, live string) (opened []string) {
 		t.Errorf("a sign-out is answered %d, %v; want 200", got, err)
 	}
 	l.mustNotPass(doomed, "a session that has ended")
-	if text := l.out.String(); !strings.Contains(text, `"msg":"the store writes again`) {
-		t.Errorf("the log does not say that it works again:\n%s", text)
-	}
+	eventually(t, "the log says that it works again", func() bool { return strings.Contains(l.out.String(), `"msg":"the store writes again`) })
 	l.out.forget()
 	return opened
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
@@ -112,19 +113,28 @@ func eventually(t *testing.T, what string, ok func() bool) {
 	t.Fatalf("never happened: %s", what)
 }
 
-// freePort returns a port that was free a moment ago.
+// given are the ports that some test has.
+var given sync.Map
+
+// freePort returns a port that nobody else has or will get: it lies below those
+// that systems give to outgoing connections.
 func freePort(t testing.TB) int {
 	t.Helper()
-	var lc net.ListenConfig
-	l, err := lc.Listen(t.Context(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	for range 1000 {
+		port := 11_000 + rand.IntN(9_000) // browsers refuse 10080
+		if _, taken := given.LoadOrStore(port, true); taken {
+			continue
+		}
+		var lc net.ListenConfig
+		if l, err := lc.Listen(t.Context(), "tcp", fmt.Sprintf(":%d", port)); err == nil {
+			if err := l.Close(); err != nil {
+				t.Fatal(err)
+			}
+			return port
+		}
 	}
-	address, ok := l.Addr().(*net.TCPAddr)
-	if err := l.Close(); err != nil || !ok {
-		t.Fatal(err)
-	}
-	return address.Port
+	t.Fatal("no port is free")
+	return 0
 }
 
 // answering waits until something accepts connections.

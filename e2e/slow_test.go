@@ -51,14 +51,19 @@ func TestHugeRequests(t *testing.T) {
 		"an address of 100 kB":    "GET /" + strings.Repeat("a", 100_000) + " HTTP/1.1\r\nHost: auth.localhost\r\n\r\n",
 		"a body of ten mebibytes": "POST /.gateway/login HTTP/1.1\r\nHost: auth.localhost\r\nContent-Type: application/json\r\nContent-Length: 10485760\r\n\r\n" + strings.Repeat("a", 1<<20),
 	} {
-		c, err := onlyHere(t.Context(), "tcp", fmt.Sprintf("localhost:%d", s.listen))
-		if err != nil {
-			t.Fatal(err)
+		var answer []byte
+		for range 5 { // a connection that ends early may take its answer along, and say so as an error
+			c, err := onlyHere(t.Context(), "tcp", fmt.Sprintf("localhost:%d", s.listen))
+			if err != nil {
+				t.Fatal(err)
+			}
+			_ = c.SetDeadline(time.Now().Add(patience))
+			go func() { _, _ = io.WriteString(c, text+"GET / HTTP/1.1\r\nHost: auth.localhost\r\n\r\n") }()
+			answer, _ = io.ReadAll(c)
+			if _ = c.Close(); len(answer) > 0 {
+				break
+			}
 		}
-		_ = c.SetDeadline(time.Now().Add(patience))
-		go func() { _, _ = io.WriteString(c, text+"GET / HTTP/1.1\r\nHost: auth.localhost\r\n\r\n") }()
-		answer, _ := io.ReadAll(c) // a connection that ends early may say so as an error
-		_ = c.Close()
 		status := strings.TrimPrefix(string(answer[:min(len(answer), 12)]), "HTTP/1.1 ")
 		if status != "431" && status != "413" && status != "414" && status != "400" || strings.Count(string(answer), "HTTP/1.1 ") != 1 {
 			t.Errorf("%s: %.200q, want one refusal", name, answer)

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -14,6 +15,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -76,9 +78,7 @@ func TestAppsThatRestart(t *testing.T) {
 		{http.MethodPut, "x", 1},
 		{http.MethodDelete, "x", 1},
 	} {
-		l := listen(t, "127.0.0.1:0")
-		address := l.Addr().String()
-		_ = l.Close()
+		address := nobody
 		begun := 0
 		r := request(t, row.method, row.body)
 		r = r.WithContext(httptrace.WithClientTrace(r.Context(), &httptrace.ClientTrace{ConnectStart: func(string, string) { begun++ }}))
@@ -92,9 +92,7 @@ func TestAppsThatRestart(t *testing.T) {
 // An app that is back for the second try has missed nothing.
 func TestAppsThatAreBack(t *testing.T) {
 	t.Parallel()
-	l := listen(t, "127.0.0.1:0")
-	address := l.Addr().String()
-	_ = l.Close()
+	address := kept(t)
 	app := &http.Server{ReadHeaderTimeout: patience, Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "back") })}
 	defer app.Close()
 	var once sync.Once
@@ -114,6 +112,24 @@ func TestAppsThatAreBack(t *testing.T) {
 	if w, err := try(t, to(t, proxy.Upstream{URL: &url.URL{Scheme: "http", Host: address}}), r); w.Code != http.StatusOK || w.Body.String() != "back" {
 		t.Errorf("%d %q, %v, want the answer of the app that is back", w.Code, w.Body, err)
 	}
+}
+
+// nobody is an address where nobody listens.
+const nobody = "127.0.0.1:1"
+
+// kept returns an address that is free now and later: it lies below those that
+// systems give away.
+func kept(t *testing.T) string {
+	t.Helper()
+	for range 1000 {
+		address := net.JoinHostPort("127.0.0.1", strconv.Itoa(30_000+rand.IntN(2_000)))
+		if l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", address); err == nil {
+			_ = l.Close()
+			return address
+		}
+	}
+	t.Fatal("no port is free")
+	return ""
 }
 
 func listen(t *testing.T, address string) net.Listener {
@@ -191,8 +207,6 @@ func TestFailures(t *testing.T) {
 	t.Parallel()
 	silent := listen(t, "127.0.0.1:0") // takes connections, says nothing
 	defer silent.Close()
-	nobody := listen(t, "127.0.0.1:0")
-	_ = nobody.Close()
 	gone, leave := context.WithCancel(t.Context())
 	leave()
 	short := 30 * time.Millisecond
@@ -203,7 +217,7 @@ func TestFailures(t *testing.T) {
 		r     *http.Request
 		want  error // nil: none of ours
 	}{
-		{"nobody listens", proxy.Upstream{URL: at("http", nobody)}, request(t, "GET", ""), nil},
+		{"nobody listens", proxy.Upstream{URL: &url.URL{Scheme: "http", Host: nobody}}, request(t, "GET", ""), nil},
 		{"no such name", proxy.Upstream{URL: &url.URL{Scheme: "http", Host: "nowhere.invalid"}}, request(t, "GET", ""), nil},
 		{"no answer", proxy.Upstream{URL: at("http", silent), HeaderTimeout: short}, request(t, "GET", ""), proxy.ErrLate},
 		{"no answer to a body", proxy.Upstream{URL: at("http", silent), HeaderTimeout: short}, request(t, "POST", "hello"), proxy.ErrLate},

@@ -488,8 +488,9 @@ func TestBrokenBodies(t *testing.T) {
 // Who does not send what was announced is not waited for.
 func TestSlowBodies(t *testing.T) {
 	t.Parallel()
-	h := open(t, https, func(h *house) { h.server.BodyTime = time.Millisecond })
+	h := open(t, https)
 	bob := h.at(h.bob)
+	h.waits(time.Millisecond)
 	before := h.rows()
 	for _, r := range bodies {
 		if r.site == "admin" {

@@ -208,7 +208,7 @@ func TestLinksToAShutDoor(t *testing.T) {
 	t.Parallel()
 	h := open(t, https)
 	link := h.resets("alice")
-	h.server.Local = nil
+	h.between(func() { h.server.Local = nil })
 	h.program().get(link).refuses("opened", http.StatusBadRequest, "OriginUnknown")
 	h.program().post(h.Portal+"/.gateway/reset", h.alice.fresh().chooses(link)).refuses("used", http.StatusBadRequest, "OriginUnknown")
 	h.command(http.MethodPost, "/users/alice/reset", map[string]any{"seconds": 60}).refuses("another", http.StatusBadRequest, "OriginUnknown")

@@ -140,7 +140,7 @@ func TestDoorsThatAreGone(t *testing.T) {
 				}
 				goes.isIn("before")
 				stays.isIn("before")
-				row.shut(h)
+				h.between(func() { row.shut(h) })
 				goes.isOut(row.story)
 				stays.isIn(row.story)
 				stays.navigate(stays.code).wants(http.StatusSeeOther)

@@ -438,17 +438,17 @@ func TestShutDoors(t *testing.T) {
 		if !stays(dave) || !stays(alice) {
 			t.Fatal("want both signed in")
 		}
-		h.server.Foreign.Providers = h.server.Foreign.Providers[1:] // guests
+		h.between(func() { h.server.Foreign.Providers = h.server.Foreign.Providers[1:] }) // guests
 		if stays(dave) || !stays(alice) {
 			t.Error("corp is shut: want alice alone signed in")
 		}
-		h.server.Local = nil
+		h.between(func() { h.server.Local = nil })
 		if stays(dave) || stays(alice) {
 			t.Error("the password is switched off: want nobody signed in")
 		}
 		h.browser().post(h.Portal+"/.gateway/connect", `{"client_first":"n,,n=alice,r=rOprNGfwEbeRWgbNEkqO"}`).refuses("no passwords", http.StatusBadRequest, "OriginUnknown")
 		h.browser().post(h.Portal+"/.gateway/login", object("user", "alice", "challenge_id", "x", "challenge_reply", "y")).refuses("no passwords", http.StatusBadRequest, "OriginUnknown")
-		h.server.Foreign = nil
+		h.between(func() { h.server.Foreign = nil })
 		for _, path := range []string{"/.gateway/start/corp", "/.gateway/callback/corp?code=x&state=y"} {
 			h.browser().get(h.Portal+path).refuses("no doors", http.StatusBadRequest, "OriginUnknown")
 		}

@@ -20,7 +20,7 @@ func TestTooEarlyWaits(t *testing.T) {
 	for range 5 {
 		h.browser().login(nobody("alice"))
 	}
-	h.server.HoldTime = time.Hour
+	h.between(func() { h.server.HoldTime = time.Hour })
 	ctx, done := context.WithCancel(t.Context())
 	defer done()
 	handler := h.server.Handler()

@@ -52,7 +52,7 @@ func TestPanicsRefuse(t *testing.T) {
 	})
 	alice := h.at(h.alice)
 	working := h.server.Sessions.Store
-	h.server.Sessions.Store = broken{}
+	h.asksOf(broken{})
 	h.watch.failing.Store(true)
 	h.watch.panics.Store(true)
 	hits := h.echo.count()
@@ -79,7 +79,7 @@ func TestPanicsRefuse(t *testing.T) {
 	if got := h.echo.count() - hits; got != 0 {
 		t.Errorf("%d requests have reached the app", got)
 	}
-	h.server.Sessions.Store = working
+	h.asksOf(working)
 	h.program().get(h.Wiki+"/x", alice...).wants(http.StatusOK)
 }
 

@@ -114,9 +114,9 @@ func TestWhatCannotBeToldIsCounted(t *testing.T) {
 	h.watch.failing.Store(true)
 	h.watch.panics.Store(true)
 	working := h.server.Sessions.Store
-	h.server.Sessions.Store = broken{}
+	h.asksOf(broken{})
 	h.asks(forwardAuth, h.about("/x", alice...)).wants(http.StatusServiceUnavailable)
-	h.server.Sessions.Store = working
+	h.asksOf(working)
 	h.uncached()
 	h.must(h.store.Close())
 	h.asks(authRequest, h.about("/x", alice...)).wants(http.StatusServiceUnavailable)

@@ -174,11 +174,11 @@ func TestCodeIsSpentWithoutASession(t *testing.T) {
 		before := h.live(h.alice.id)
 		h.watch.failing.Store(true)
 		sound := h.server.Sessions.Store
-		h.server.Sessions.Store = faulty{sound}
+		h.asksOf(faulty{sound})
 		if a := b.navigate(code); a.status != http.StatusServiceUnavailable || a.cookie(h.site.sessionCookie) != nil {
 			t.Errorf("status %d, Set-Cookie %q, want 503 and no session", a.status, a.header["Set-Cookie"])
 		}
-		h.server.Sessions.Store = sound
+		h.asksOf(sound)
 		if got := h.live(h.alice.id) - before; got != 0 {
 			t.Errorf("%d sessions more", got)
 		}

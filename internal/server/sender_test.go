@@ -18,9 +18,11 @@ const (
 
 // listing lets wiki list the origin of a page.
 func listing(h *house) {
-	wiki := h.server.Apps["wiki"]
-	wiki.CrossOrigin = []string{spa, "http://localhost:5173"}
-	h.server.Apps["wiki"] = wiki
+	h.between(func() {
+		wiki := h.server.Apps["wiki"]
+		wiki.CrossOrigin = []string{spa, "http://localhost:5173"}
+		h.server.Apps["wiki"] = wiki
+	})
 }
 
 // sends is what a browser says of the page that makes it ask.
@@ -154,9 +156,11 @@ func TestPagesThatAnAppLists(t *testing.T) {
 		{"from anywhere, where the app says so", true, "POST", sends("https://evil.test", "cross-site"), "allow bob"},
 		{"a WebSocket from anywhere, where the app says so", true, "GET", handshake(sends("null", "")), "allow bob"},
 	} {
-		wiki := h.server.Apps["wiki"]
-		wiki.InsecureCrossOrigin = row.insecure
-		h.server.Apps["wiki"] = wiki
+		h.between(func() {
+			wiki := h.server.Apps["wiki"]
+			wiki.InsecureCrossOrigin = row.insecure
+			h.server.Apps["wiki"] = wiki
+		})
 		for way, got := range h.ways(question{row.method, "https", h.site.wiki, "/x", "198.51.100.7", slices.Concat(bob, row.sender)}) {
 			if got != row.want {
 				t.Errorf("%s, %s: %s, want %s", row.story, way, got, row.want)

@@ -6,7 +6,6 @@ import (
 	"crypto/rand"
 	"io"
 	"log/slog"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
@@ -75,6 +74,7 @@ type house struct {
 	testing.TB
 	server  *server.Server
 	current atomic.Pointer[server.Server] // whom open streams are asked about of
+	retire  func()                        // ends the watch over them; nil: there is none
 
 	site   site
 	Portal string // origins
@@ -207,7 +207,7 @@ func (h *house) guard() {
 	for _, a := range apps {
 		h.server.Apps[a.Name] = server.App{Name: a.Name, Hosts: []string{a.Host}}
 	}
-	for name, address := range map[string]string{"wiki": h.echo.URL, "board": h.echo.URL, "down": refusing(h)} {
+	for name, address := range map[string]string{"wiki": h.echo.URL, "board": h.echo.URL, "down": refusing} {
 		h.leads(name, proxy.Upstream{URL: h.url(address)})
 	}
 }
@@ -217,9 +217,11 @@ func (h *house) leads(name string, upstreams ...proxy.Upstream) {
 	h.Helper()
 	p, err := proxy.New(upstreams, func(w http.ResponseWriter, r *http.Request, err error) { h.server.UpstreamFailed(w, r, err) }, h.server.Log)
 	h.must(err)
-	app := h.server.Apps[name]
-	app.Upstream = p
-	h.server.Apps[name] = app
+	h.between(func() {
+		app := h.server.Apps[name]
+		app.Upstream = p
+		h.server.Apps[name] = app
+	})
 }
 
 func (h *house) url(address string) *url.URL {
@@ -265,14 +267,32 @@ func (h *house) listen() {
 
 // patrol watches the open streams, until the test ends.
 func (h *house) patrol() {
+	h.current.Store(h.server)
+	h.watches()
+	h.Cleanup(func() { h.retire() })
+}
+
+// watches begins the watch over the open streams.
+func (h *house) watches() {
 	ctx, cancel := context.WithCancel(context.Background())
 	var watching sync.WaitGroup
-	h.current.Store(h.server)
 	watching.Go(func() { h.server.Streams.Watch(ctx, h.current.Load) })
-	h.Cleanup(func() {
+	h.retire = func() {
 		cancel()
 		watching.Wait()
-	})
+	}
+}
+
+// between changes a house that is open, while nobody watches: a request counts
+// as open for a moment after its client has the whole answer.
+func (h *house) between(change func()) {
+	if h.retire == nil {
+		change()
+		return
+	}
+	h.retire()
+	change()
+	h.watches()
 }
 
 func (h *house) must(err error) {
@@ -317,13 +337,9 @@ func signer(h *house) *sessions.Signer {
 	return s
 }
 
-// refusing returns an address where nobody listens.
-func refusing(h *house) string {
-	l, err := (&net.ListenConfig{}).Listen(h.Context(), "tcp", "127.0.0.1:0")
-	h.must(err)
-	h.must(l.Close())
-	return "http://" + l.Addr().String()
-}
+// refusing is an address where nobody listens: a port that was free a moment
+// ago may be somebody else's by now.
+const refusing = "http://127.0.0.1:1"
 
 // rows is what the store holds that a stranger could change.
 type rows struct {
@@ -379,4 +395,7 @@ var _ io.Writer = (*book)(nil)
 func sorted(all []string) []string { return slices.Sorted(slices.Values(all)) }
 
 // uncached lets every question reach the store.
-func (h *house) uncached() { h.server.Sessions.Store = h.store }
+func (h *house) uncached() { h.asksOf(h.store) }
+
+// asksOf has sessions kept elsewhere.
+func (h *house) asksOf(store sessions.Store) { h.between(func() { h.server.Sessions.Store = store }) }

@@ -27,7 +27,11 @@ const (
 )
 
 // hasty is a gateway that soon has waited long enough.
-func hasty(h *house) { h.server.BodyTime = bodyTime }
+func hasty(h *house) { h.waits(bodyTime) }
+
+// waits has the gateway wait for bodies for so long: whoever signs in does it
+// before.
+func (h *house) waits(d time.Duration) { h.between(func() { h.server.BodyTime = d }) }
 
 // posts writes the head of a request, whose body is to come.
 func posts(host, path, length string, lines ...string) string {
@@ -165,7 +169,7 @@ func TestBodiesThatNobodyTakesEnd(t *testing.T) {
 func TestAnswersDoNotWaitForBodies(t *testing.T) {
 	t.Parallel()
 	h := open(t, https, curt)
-	h.server.BodyTime = time.Hour
+	h.waits(time.Hour)
 	for _, length := range []string{short, chunked, endless} {
 		conn, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", h.front.Listener.Addr().String())
 		h.must(err)
@@ -212,8 +216,9 @@ func (h *house) slowly(head string, pieces int) answer {
 // What an app lets in may take its time.
 func TestSlowUploads(t *testing.T) {
 	t.Parallel()
-	h := open(t, https, hasty)
+	h := open(t, https)
 	bob := h.at(h.bob)
+	hasty(h)
 	const pieces = int(2 * bodyTime / pieceTime)
 	for story, head := range map[string]string{
 		"of a known length":        posts(h.site.wiki, "/x", fmt.Sprint("Content-Length: ", pieces), bob...),
@@ -230,8 +235,9 @@ func TestSlowUploads(t *testing.T) {
 // Nor does anything end that goes the other way.
 func TestStreamsOutlastBodies(t *testing.T) {
 	t.Parallel()
-	h := open(t, https, hasty)
+	h := open(t, https)
 	bob := h.at(h.bob)
+	hasty(h)
 	h.echo.plays("events", func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "text/event-stream")
 		for r.Context().Err() == nil {

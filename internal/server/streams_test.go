@@ -385,7 +385,7 @@ func TestStreamsOfAStoreThatCannotTell(t *testing.T) {
 		app := &lasting{}
 		app.behind(h)
 		u := &unsure{Store: h.store}
-		h.server.Sessions.Store = u
+		h.asksOf(u)
 		_, bob := h.child(h.bob)
 		begin := func() (all []*lastingRequest) {
 			t.Helper()

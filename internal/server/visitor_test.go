@@ -53,7 +53,7 @@ func TestSessionsOfThoseWhoMayNot(t *testing.T) {
 		} {
 			change(identity.Active)()
 			session := h.opens(row.user, row.door)
-			row.meanwhile()
+			h.between(row.meanwhile)
 			own := h.raw(h.page("/x", session...))
 			public := h.raw(h.page("/public/x", session...)).wants(http.StatusOK)
 			if got := h.echo.last(t).Header.Get("Remote-User"); got != row.who {
@@ -89,8 +89,10 @@ func (f forgetful) Account(context.Context, string) (accounts.Account, error) {
 func TestRegisterThatCannotTell(t *testing.T) {
 	both(t, func(t *testing.T, h *house) {
 		session := h.at(h.bob)
-		h.server.Register.Cache = nil
-		h.server.Register.Store = forgetful{h.store, errors.New("the disk is on fire")}
+		h.between(func() {
+			h.server.Register.Cache = nil
+			h.server.Register.Store = forgetful{h.store, errors.New("the disk is on fire")}
+		})
 		h.watch.failing.Store(true)
 		before := len(h.audited("outcome", "refused"))
 		for story, a := range map[string]answer{
@@ -113,11 +115,13 @@ func TestRegisterThatCannotTell(t *testing.T) {
 func TestNoAssertionNoPass(t *testing.T) {
 	both(t, func(t *testing.T, h *house) {
 		session := h.at(h.bob)
-		h.server.Asserter = &sessions.Asserter{Signer: h.server.Asserter.Signer, Issuer: h.Portal, Now: h.clock.now}
+		h.between(func() {
+			h.server.Asserter = &sessions.Asserter{Signer: h.server.Asserter.Signer, Issuer: h.Portal, Now: h.clock.now}
+		})
 		h.raw(h.page("/x", session...)).wants(http.StatusOK)
 
 		// A signer whose key is gone cannot sign.
-		h.server.Asserter.Signer = new(sessions.Signer)
+		h.between(func() { h.server.Asserter.Signer = new(sessions.Signer) })
 		h.watch.failing.Store(true)
 		h.watch.panics.Store(true)
 		hits := h.echo.count()
