@@ -69,7 +69,7 @@ func (b *builder) use(at string, a *app, r Rule, name string, names map[string]b
 // aloneUse reports whether nothing stands beside use.
 func (r *Rule) aloneUse() bool {
 	return r.Name == "" && r.Methods == nil && r.Paths == nil && !r.Deny && r.Allow == nil && r.Networks == nil &&
-		r.Times == nil && r.Factors == 0 && r.MaxAge == 0 && r.When == ""
+		r.Times == nil && r.Factors == 0 && r.MaxAge == 0 && r.When == "" && r.Tokens == ""
 }
 
 // ruleSet compiles a set of rules for apps to use.
@@ -129,6 +129,7 @@ func (b *builder) denyAlone(at string, r Rule) {
 		{"factors", "however they signed in", r.Factors != 0},
 		{"max_age", "however they signed in", r.MaxAge != 0},
 		{"when", "whatever is true", r.When != ""},
+		{"tokens", "app tokens, too", r.Tokens != ""},
 	} {
 		if condition.given {
 			b.complain(at+"."+condition.key, "stands beside deny, which refuses %s", condition.what)
@@ -145,7 +146,12 @@ func (r *ready) conditions(b *builder, at string, c Rule) {
 	if c.MaxAge < 0 {
 		b.complain(at+".max_age", "must be longer than nothing")
 	}
-	r.factors, r.maxAge = c.Factors, c.MaxAge
+	switch c.Tokens {
+	case "", AllowTokens, RefuseTokens:
+	default:
+		b.complain(at+".tokens", "must be %s or %s", AllowTokens, RefuseTokens)
+	}
+	r.factors, r.maxAge, r.tokens = c.Factors, c.MaxAge, c.Tokens
 	if c.When == "" {
 		return
 	}

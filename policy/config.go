@@ -42,7 +42,18 @@ type Rule struct {
 	Factors  int           `yaml:"factors"`  // how many factors their session must have
 	MaxAge   time.Duration `yaml:"max_age"`  // how long ago they may have proved the newest
 	When     string        `yaml:"when"`     // what else must be true, in the Common Expression Language
+	Tokens   Tokens        `yaml:"tokens"`   // what app tokens are good for
 }
+
+// Tokens says what app tokens are good for at a rule. Without a word they count
+// as the person they are of, who has proved nothing.
+type Tokens string
+
+// The words for Tokens.
+const (
+	AllowTokens  Tokens = "allow"  // they meet factors and max_age, too
+	RefuseTokens Tokens = "refuse" // they do not pass
+)
 
 // Time is a part of the week.
 type Time struct {

@@ -63,6 +63,7 @@ const (
 	CannotTell   Reason = "cannot-tell"   // the deciding rule's when is in error
 	FewFactors   Reason = "few-factors"   // the deciding rule asks for more factors
 	TooLongAgo   Reason = "too-long-ago"  // the deciding rule asks for a more recent proof
+	NoTokens     Reason = "no-tokens"     // the deciding rule refuses app tokens
 	SignIn       Reason = "sign-in"       // the deciding rule asks who it is
 	Allowed      Reason = "allowed"
 )
@@ -133,6 +134,7 @@ type rule struct {
 	factors int      // however proved,
 	maxAge  time.Duration
 	when    *condition // whatever is true
+	tokens  Tokens
 	admits  subjects
 }
 
@@ -174,13 +176,16 @@ func (r *rule) judge(a *app, q *Request) (effect Effect, reason Reason, public b
 			return Deny, reason, false
 		}
 	}
+	if r.tokens == RefuseTokens && token(q.Who) {
+		return Deny, NoTokens, false
+	}
 	if lacks := r.lacks(q); lacks != "" {
-		if q.Reach >= max(r.factors, 1) {
+		if q.Reach >= max(r.factors, 1) && !token(q.Who) { // a token proves nothing more
 			return StepUp, lacks, false
 		}
 		return Deny, lacks, false
 	}
-	return Allow, Allowed, anybody && !r.personal() && (r.when == nil || !r.when.personal)
+	return Allow, Allowed, anybody && !r.personal() && (r.when == nil || !r.when.personal) && r.tokens != RefuseTokens
 }
 
 // refuses says why the expression does not hold; empty if it does.
@@ -197,7 +202,7 @@ func (c *condition) refuses(q *Request) Reason {
 // lacks says what the person has not proved; empty if nothing.
 func (r *rule) lacks(q *Request) Reason {
 	switch {
-	case !r.personal():
+	case !r.personal(), r.tokens == AllowTokens && token(q.Who):
 		return ""
 	case Factors(q.Who.AMR) < r.factors:
 		return FewFactors
@@ -223,3 +228,6 @@ func fresh(q *Request, age time.Duration) bool {
 func nobody(who *identity.Principal) bool {
 	return who == nil || who.UserID == "" && who.Login == ""
 }
+
+// token reports whether an app token asks.
+func token(who *identity.Principal) bool { return !nobody(who) && who.Token }

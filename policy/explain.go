@@ -90,6 +90,9 @@ func (r *rule) findings(a *app, q Request) []Finding {
 	if r.when != nil && (!r.when.personal || !nobody(q.Who) || !r.personal() && r.admits.anybody(q.Client)) {
 		all = append(all, r.when.finding(&q))
 	}
+	if r.tokens == RefuseTokens && token(q.Who) {
+		all = append(all, Finding{"tokens", false, "no app token", "one of " + person(q.Who)})
+	}
 	return append(all, r.proofs(q)...)
 }
 
@@ -109,6 +112,12 @@ func (r *rule) proofs(q Request) []Finding {
 	who := q.Who
 	if nobody(who) {
 		who = &identity.Principal{}
+	}
+	if token(who) && r.personal() {
+		if r.tokens == AllowTokens {
+			return append(all, Finding{"tokens", true, string(AllowTokens), "an app token of " + person(who)})
+		}
+		all = append(all, Finding{"tokens", false, string(AllowTokens), "nothing: an app token proves neither factors nor an age"})
 	}
 	if r.factors > 0 {
 		has := fmt.Sprintf("%d (%s)", Factors(who.AMR), orNone(strings.Join(who.AMR, ", ")))

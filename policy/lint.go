@@ -68,6 +68,10 @@ func (l *linter) app(a *app, c App) {
 		case r.deny:
 		case r.open():
 			l.remark(at, false, "open to everyone: %s %s", some(r.named, "every method of"), some(r.paths, "every path"))
+		case r.tokens == AllowTokens && !r.personal():
+			l.remark(at, true, "tokens: allow says nothing without factors or max_age: app tokens pass as the person they are of")
+		case r.factors > 1 && r.tokens == AllowTokens:
+			l.remark(at, true, "asks for %d factors, and there is no second one yet that people could prove: admits app tokens alone", r.factors)
 		case r.factors > 1:
 			l.remark(at, true, "asks for %d factors, and there is no second one yet that people could prove: admits nobody", r.factors)
 		}

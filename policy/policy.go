@@ -95,6 +95,26 @@ func (p *Policy) CouldAdmit(who identity.Principal) bool {
 	})
 }
 
+// TakesToken reports whether some rule of an app could let a person in by an app
+// token, whatever the path, the method and the moment.
+func (p *Policy) TakesToken(name string, who identity.Principal) bool {
+	if p == nil {
+		return false
+	}
+	i := slices.IndexFunc(p.apps, func(a *app) bool { return a.name == name })
+	return i >= 0 && slices.ContainsFunc(p.apps[i].rules, func(r rule) bool { return r.takesToken(p.apps[i], &who) })
+}
+
+func (r *rule) takesToken(a *app, who *identity.Principal) bool {
+	switch {
+	case r.deny, r.tokens == RefuseTokens, r.personal() && r.tokens != AllowTokens:
+		return false
+	case r.admits.everyone, r.admits.anywhere():
+		return true
+	}
+	return (len(a.origins) == 0 || a.origins.has(who.Origin)) && r.admits.person(who)
+}
+
 // RuleName names a rule of an app as decisions do.
 type RuleName struct{ App, Rule string }
 

@@ -107,6 +107,7 @@ func (d *dice) rule() policy.Rule {
 	if d.below(4) == 0 {
 		r.When = d.one(expressions...)
 	}
+	r.Tokens = policy.Tokens(d.one("", "", "allow", "refuse"))
 	return r
 }
 
@@ -130,6 +131,11 @@ func (d *dice) request() policy.Request {
 		more.AMR = d.some(3, "pwd", "fed", "otp", "recovery", "passkey", "face")
 		more.AuthTime = []time.Time{{}, now, now.Add(-15 * time.Minute), now.Add(-time.Hour), now.Add(time.Hour)}[d.below(5)]
 		who = &more
+	}
+	if who != nil && d.below(3) == 0 {
+		token := *who
+		token.Token, token.AMR, token.AuthTime = true, []string{identity.ByToken}, time.Time{}
+		who = &token
 	}
 	client := []netip.Addr{{}, netip.MustParseAddr("10.1.2.3"), netip.MustParseAddr("::ffff:10.0.0.1"), netip.MustParseAddr("2001:db8::1%eth0"), netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("203.0.113.1")}[d.below(6)]
 	return policy.Request{
@@ -167,7 +173,7 @@ func TestDecideIsTheReference(t *testing.T) {
 			explains(t, p, r)
 		}
 	}
-	if compared == 0 || refused == 0 || len(seen) < 13 {
+	if compared == 0 || refused == 0 || len(seen) < 14 {
 		t.Errorf("%d decisions, %d configurations with shadowed rules, reasons %v: the dice are loaded", compared, refused, seen)
 	}
 }
@@ -222,6 +228,10 @@ func promisesOf(t *testing.T, p *policy.Policy, r policy.Request) {
 		t.Fatalf("Decide(%+v) = %+v: allowed by no rule", r, got)
 	case got.Effect == policy.Allow && asNobody.Effect != policy.Allow && !saysWhen(p, r) && (r.Who == nil || !p.CouldAdmit(*r.Who)):
 		t.Fatalf("Decide(%+v) = %+v, but CouldAdmit denies it", r, got)
+	case got.Effect == policy.StepUp && r.Who.Token:
+		t.Fatalf("Decide(%+v) = %+v: a token is asked to prove more", r, got)
+	case got.Effect == policy.Allow && r.Who != nil && r.Who.Login != "" && r.Who.Token && !p.TakesToken(got.App, *r.Who):
+		t.Fatalf("Decide(%+v) = %+v, but TakesToken denies it", r, got)
 	case got.Effect == policy.StepUp && (r.Reach == 0 || alone.Who == r.Who || asNobody.Effect != policy.Login):
 		t.Fatalf("Decide(%+v) = %+v, as nobody %+v", r, got, asNobody)
 	case got.Effect == policy.Login && r.Who != nil && r.Who.Login != "":

@@ -80,7 +80,7 @@ func match(pattern, path []string) bool {
 }
 
 // expressions are what the dice write into when; what they say stands in says.
-var expressions = []string{`request.method == "GET"`, `user.login == "alice"`, `int(request.host) == 1`, `now.getHours() == 12`, `session.factors.exists(f, f == "otp")`}
+var expressions = []string{`request.method == "GET"`, `user.login == "alice"`, `int(request.host) == 1`, `now.getHours() == 12`, `session.factors.exists(f, f == "otp")`, `session.token`}
 
 // says is what an expression comes to, whether it speaks of the person, and
 // whether it can be told.
@@ -101,6 +101,8 @@ func says(when string, r policy.Request) (holds, personal, sure bool) {
 		return r.Now.UTC().Hour() == 12, false, true
 	case 4:
 		return slices.Contains(who.AMR, "otp"), true, true
+	case 5:
+		return who.Token, true, true
 	}
 	return false, false, false
 }
@@ -114,6 +116,7 @@ func judge(rule policy.Rule, origins []string, r policy.Request) (policy.Effect,
 	asks := rule.Factors > 0 || rule.MaxAge > 0
 	anybody := !rule.Deny && (rule.Allow.Everyone || within(rule.Allow.Networks, r.Client))
 	nobody := r.Who == nil || r.Who.UserID+r.Who.Login == ""
+	token := !nobody && r.Who.Token
 	switch {
 	case rule.Deny:
 		return policy.Deny, policy.RuleDenies, false
@@ -125,8 +128,10 @@ func judge(rule policy.Rule, origins []string, r policy.Request) (policy.Effect,
 		return policy.Deny, unproved, false
 	case anybody && !asks && !holds:
 		return policy.Deny, unproved, false
+	case anybody && !asks && token && rule.Tokens == "refuse":
+		return policy.Deny, policy.NoTokens, false
 	case anybody && !asks:
-		return policy.Allow, policy.Allowed, !personal
+		return policy.Allow, policy.Allowed, !personal && rule.Tokens != "refuse"
 	case !anybody && !rule.Allow.SignedIn && len(rule.Allow.Users)+len(rule.Allow.Groups)+len(rule.Allow.EmailDomains)+len(rule.Allow.Origins) == 0:
 		return policy.Deny, policy.NotListed, false
 	case nobody:
@@ -137,6 +142,10 @@ func judge(rule policy.Rule, origins []string, r policy.Request) (policy.Effect,
 		return policy.Deny, policy.NotListed, false
 	case !holds:
 		return policy.Deny, unproved, false
+	case token && rule.Tokens == "refuse":
+		return policy.Deny, policy.NoTokens, false
+	case token && rule.Tokens == "allow":
+		return policy.Allow, policy.Allowed, false
 	}
 	lacks := policy.Allowed
 	if age := r.Now.Sub(r.Who.AuthTime); rule.MaxAge > 0 && (r.Now.IsZero() || r.Who.AuthTime.IsZero() || age > rule.MaxAge || age < -time.Minute) {
@@ -148,7 +157,7 @@ func judge(rule policy.Rule, origins []string, r policy.Request) (policy.Effect,
 	switch {
 	case lacks == policy.Allowed:
 		return policy.Allow, policy.Allowed, false
-	case r.Reach > 0 && r.Reach >= rule.Factors:
+	case r.Reach > 0 && r.Reach >= rule.Factors && !token:
 		return policy.StepUp, lacks, false
 	}
 	return policy.Deny, lacks, false

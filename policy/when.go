@@ -48,6 +48,7 @@ var variables = []variable{
 	{"session.origin", cel.StringType, maxWord, 0, true, func(f *facts) any { return types.String(f.who.Origin) }},
 	{"session.factors", cel.ListType(cel.StringType), maxWord, maxGroups, true, func(f *facts) any { return types.NewStringList(types.DefaultTypeAdapter, f.who.AMR) }},
 	{"session.auth_time", cel.TimestampType, 0, 0, true, func(f *facts) any { return types.Timestamp{Time: f.who.AuthTime} }},
+	{"session.token", cel.BoolType, 0, 0, true, func(f *facts) any { return types.Bool(f.who.Token) }},
 	{"request.method", cel.StringType, maxWord, 0, false, func(f *facts) any { return types.String(f.Method) }},
 	{"request.host", cel.StringType, maxWord, 0, false, func(f *facts) any { return types.String(f.Host) }},
 	{"request.path", cel.StringType, maxPath, 0, false, func(f *facts) any { return types.String(f.Path) }},

@@ -142,6 +142,7 @@ func what(l *audit.Line) string {
 		{"", strings.TrimSpace(l.Method + " " + l.Host + l.Path)},
 		{"decision ", l.Decision},
 		{"session ", l.Session},
+		{"token ", l.Token},
 		{"invitation ", l.Invitation},
 		{"groups ", strings.Join(l.Groups, " ")},
 	} {

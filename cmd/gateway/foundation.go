@@ -32,6 +32,7 @@ type foundation struct {
 	request  *seal.Box // of sign-ins that are under way at a provider
 	local    *localauth.Local
 	sessions sessions.Store // with what is held of it in memory
+	tokens   *sessions.AppTokens
 	asserter *sessions.Asserter
 	users    *accounts.Cache
 	throttle *throttle.Table
@@ -78,6 +79,10 @@ func (f *foundation) open(ctx context.Context) error {
 	f.local = &localauth.Local{Users: f.store, Seal: challenge, Spent: f.store, Pepper: f.keys.pepper, SaltKey: f.keys.salt, Portal: f.portal}
 	f.local.Live = localauth.Remembered(f.store.Iterations, time.Minute, time.Now) //nolint:forbidigo // the only clock there is
 	f.sessions = sessions.Cached(f.store, 0)
+	f.tokens = &sessions.AppTokens{
+		Store:        f.store,
+		OnTouchError: func(err error) { f.log.Error("last use of an app token could not be written", slog.Any("cause", err)) },
+	}
 	f.asserter = &sessions.Asserter{Signer: f.keys.assertions.signer, Issuer: f.portal}
 	f.users = &accounts.Cache{}
 	f.throttle = &throttle.Table{Store: f.store, Key: f.keys.throttle}

@@ -79,6 +79,7 @@ func (h *house) furnish(cfg *config.Config) (*rooms, error) {
 		Site:     server.Site{Scheme: cfg.URL.Scheme, Host: cfg.URL.Host, Port: cfg.URL.Port},
 		Trusted:  server.Trusted{Prefixes: cfg.TrustedProxies.Prefixes, Unix: cfg.TrustedProxies.Unix},
 		Sessions: h.manager(cfg),
+		Tokens:   h.tokens,
 		Asserter: h.asserter,
 		Throttle: h.throttle,
 		Spent:    h.store,

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"gateway/internal/secret"
+	"gateway/policy"
 )
 
 // leaf reads and prints one kind of scalar.
@@ -35,6 +36,7 @@ var leaves = map[reflect.Type]leaf{
 	reflect.TypeFor[Address]():       {word: "host:port", parse: parseAddress, print: plain, pattern: `^.*:[0-9]{1,5}$`},
 	reflect.TypeFor[slog.Level]():    {word: "word", parse: parseLevel, print: printLevel, words: levels},
 	reflect.TypeFor[Format]():        {word: "word", parse: parseFormat, print: plain, words: []string{string(JSON), string(Text)}},
+	reflect.TypeFor[policy.Tokens](): {word: "word", parse: parseTokens, print: plain, words: []string{string(policy.AllowTokens), string(policy.RefuseTokens)}},
 	reflect.TypeFor[Registration]():  {word: "word", parse: parseRegistration, print: plain, words: []string{string(Closed), string(Invite)}},
 }
 
@@ -114,6 +116,13 @@ func parseRegistration(s string) (any, error) {
 		return nil, errors.New("not supported by this version; closed and invite are")
 	}
 	return nil, errors.New("must be closed or invite")
+}
+
+func parseTokens(s string) (any, error) {
+	if t := policy.Tokens(s); t == policy.AllowTokens || t == policy.RefuseTokens {
+		return t, nil
+	}
+	return nil, errors.New("must be allow or refuse")
 }
 
 var counts = regexp.MustCompile(`^[1-9][0-9]{0,8}$`)

@@ -40,7 +40,7 @@ func (s *shape) silent(v reflect.Value) bool {
 	case flag:
 		return v.IsZero() && s.about().standard != true
 	case scalar:
-		return v.IsZero() && s.leaf.words == nil
+		return v.IsZero() && (s.leaf.words == nil || v.Kind() == reflect.String)
 	case object, proxies:
 	}
 	return v.IsZero()

@@ -187,6 +187,8 @@ var reference = map[string]about{
 	"apps.*.rules[].max_age": {meaning: "How long ago the person may have proved the newest factor: a condition beside allow, for which somebody has to be signed in.", example: "15m"},
 	"apps.*.rules[].when":    {meaning: "What must be true besides: an expression in CEL, a condition beside allow. docs/policy.md has its variables.", example: `request.method == "GET" || "ops" in user.groups`},
 
+	"apps.*.rules[].tokens": {meaning: "What app tokens are good for: allow, they meet factors and max_age, too; refuse, they do not pass. Without it they pass as the person they are of, where neither factors nor max_age is asked for.", example: "refuse"},
+
 	"subjects":    {meaning: "Sets of people by name, for allow to name."},
 	"subjects.*":  {meaning: "One set: lists, of which one entry must match.", example: members{{"groups", []string{"ops"}}, {"users", []string{"carol"}}}},
 	"rule_sets":   {meaning: "Lists of rules by name, for rules of apps to use. An app may decide some of their paths itself, before them."},

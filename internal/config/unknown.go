@@ -13,16 +13,12 @@ import (
 // know. Each is refused rather than ignored, and says so.
 var later = map[string]string{
 	"store": notYet, "cache": notYet,
-	"tls.acme":              notYet,
-	"authz.grpc":            notYet,
-	"apps.*.basic":          notYet,
-	"apps.*.rules[].tokens": noTokens, "rule_sets.*[].tokens": noTokens,
+	"tls.acme":     notYet,
+	"authz.grpc":   notYet,
+	"apps.*.basic": notYet,
 }
 
-const (
-	notYet   = "not supported by this version"
-	noTokens = "not supported by this version: there are no app tokens that it could let in"
-)
+const notYet = "not supported by this version"
 
 // unknown says what is wrong with a key that an object does not have.
 func (s *shape) unknown(key string) string {

@@ -53,8 +53,8 @@ type User struct {
 	Generation    int64 // grows with each change of the record
 }
 
-// Principal is the person a live session speaks for at this moment: the user
-// as recorded now, and how the session was opened.
+// Principal is the person a live session or app token speaks for at this moment:
+// the user as recorded now, and how the session was opened.
 type Principal struct {
 	UserID        string
 	Login         string
@@ -65,7 +65,11 @@ type Principal struct {
 	Origin        string   // the door the session was opened through
 	AMR           []string // authentication methods (RFC 8176): the session's factors
 	AuthTime      time.Time
+	Token         bool // it is an app token that speaks: nobody has proved anything now
 }
+
+// ByToken is the authentication method of app tokens. It is no factor.
+const ByToken = "token"
 
 // Merge returns the union of group lists, sorted, without duplicates.
 func Merge(lists ...[]string) []string {

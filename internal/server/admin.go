@@ -37,6 +37,10 @@ import (
 //	GET    /guests                     list guest links
 //	POST   /guests                     a link for a guest
 //	DELETE /guests/{id}                end one
+//	GET    /tokens?user=&app=          list app tokens
+//	POST   /tokens                     make one
+//	DELETE /tokens?user=&app=          end a person's, an app's, or a person's at an app
+//	DELETE /tokens/{id}                end one
 //	GET    /sessions?user=             list
 //	DELETE /sessions?user=             end a person's sessions
 //	DELETE /sessions/{sid}             end one session and its children
@@ -63,6 +67,10 @@ func (s *Server) AdminHandler() http.Handler {
 	e.GET("/guests", s.handle(s.adminGuests))
 	e.POST("/guests", s.handle(s.adminGuest))
 	e.DELETE("/guests/:id", s.handle(s.adminEndGuest))
+	e.GET("/tokens", s.handle(s.adminTokens))
+	e.POST("/tokens", s.handle(s.adminToken))
+	e.DELETE("/tokens", s.handle(s.adminRevokeTokens))
+	e.DELETE("/tokens/:id", s.handle(s.adminRevokeToken))
 	e.GET("/sessions", s.handle(s.adminSessions))
 	e.DELETE("/sessions", s.handle(s.adminRevokeUser))
 	e.DELETE("/sessions/:sid", s.handle(s.adminRevoke))
@@ -134,7 +142,8 @@ type AdminSession struct {
 
 // AdminDone says how much was done.
 type AdminDone struct {
-	Sessions int `json:"sessions"` // ended
+	Sessions int `json:"sessions"`         // ended
+	Tokens   int `json:"tokens,omitempty"` // ended
 }
 
 func adminUser(u identity.User) AdminUser {
@@ -237,7 +246,8 @@ func (s *Server) adminAddInvited(c *gin.Context, n AdminNew) error {
 	return s.letChoose(c, u, n.Seconds, "user invite")
 }
 
-// adminStatus changes a status; who may not sign in any more loses every session.
+// adminStatus changes a status; who may not sign in any more loses every session
+// and every token.
 func (s *Server) adminStatus(action string, status identity.Status) func(*gin.Context) error {
 	return func(c *gin.Context) error {
 		ctx := c.Request.Context()
@@ -250,6 +260,9 @@ func (s *Server) adminStatus(action string, status identity.Status) func(*gin.Co
 		}
 		if status != identity.Active {
 			if _, err := s.Sessions.RevokeUser(ctx, u.ID); err != nil {
+				return err
+			}
+			if _, err := s.Tokens.Revoke(ctx, sessions.AppTokenFilter{UserID: u.ID}); err != nil {
 				return err
 			}
 		}
@@ -288,6 +301,9 @@ func (s *Server) adminDelete(c *gin.Context) error {
 	}
 	ended, err := s.Sessions.RevokeUser(ctx, u.ID)
 	if err != nil {
+		return err
+	}
+	if _, err := s.Tokens.Revoke(ctx, sessions.AppTokenFilter{UserID: u.ID}); err != nil {
 		return err
 	}
 	if err := s.Register.Delete(ctx, u.ID); err != nil {
@@ -425,7 +441,9 @@ func adminExplained(err error) error {
 		return explain(errNoPage, "There is no such invitation, or it was used already. gateway user invite list shows them.")
 	case errors.Is(err, accounts.ErrNoGuest):
 		return explain(errNoPage, "There is no such guest link. gateway guest list shows them.")
-	case errors.Is(err, accounts.ErrInvalid):
+	case errors.Is(err, sessions.ErrNoToken):
+		return explain(errNoPage, "There is no such token, or it is over. gateway token list shows those that count.")
+	case errors.Is(err, accounts.ErrInvalid), errors.Is(err, sessions.ErrUnsound):
 		return explain(errBad, err.Error())
 	}
 	return err

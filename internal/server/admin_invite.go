@@ -49,7 +49,7 @@ type AdminInvitation struct {
 }
 
 func lifetime(seconds int) time.Duration {
-	const most = 100 * 24 * 60 * 60 // more than the register allows, and no overflow
+	const most = 400 * 24 * 60 * 60 // more than anything may count, and no overflow
 	return time.Duration(min(max(seconds, 0), most)) * time.Second
 }
 

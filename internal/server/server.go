@@ -58,6 +58,7 @@ type Server struct {
 	Register *accounts.Register
 	Sessions *sessions.Manager
 	Asserter *sessions.Asserter
+	Tokens   *sessions.AppTokens
 	Throttle *throttle.Table
 	Spent    Spent
 	Streams  *Streams

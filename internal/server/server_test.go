@@ -156,6 +156,7 @@ func (h *house) wire() {
 		Store: sessions.Cached(h.store, 0), Codes: h.store, Signer: signer(h), Issuer: h.Portal, Now: h.clock.now,
 		OnTouchError: func(err error) { log.Error("last use of a session could not be written", slog.Any("cause", err)) },
 	}
+	s.Tokens = &sessions.AppTokens{Store: h.store, Now: h.clock.now}
 	s.Asserter = &sessions.Asserter{Signer: signer(h), Issuer: h.Portal, Now: h.clock.now}
 	s.Register = &accounts.Register{
 		Store: h.store, Cache: &accounts.Cache{}, Login: localauth.CanonicalLogin, Now: h.clock.now,

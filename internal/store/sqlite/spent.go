@@ -24,12 +24,13 @@ func (s *Store) Take(ctx context.Context, hash [32]byte, expires time.Time) erro
 }
 
 const (
-	keepSpent  = time.Hour // after they expired
-	sweepBatch = 2000      // rows; others write in between
+	keepSpent  = time.Hour           // after they expired
+	keepTokens = 30 * 24 * time.Hour // after they ended: whoever still brings one is told so
+	sweepBatch = 2000                // rows; others write in between
 )
 
-// Sweep removes spent hashes, hand-off codes, invitations and guest links that are long
-// past, and returns how many.
+// Sweep removes spent hashes, hand-off codes, invitations, guest links and app tokens that
+// are long past, and returns how many.
 func (s *Store) Sweep(ctx context.Context, now time.Time) (int, error) {
 	before := micros(now.Add(-keepSpent))
 	spent, err := s.sweep(ctx, `DELETE FROM spent WHERE hash IN (SELECT hash FROM spent WHERE expires < ? LIMIT ?)`, before)
@@ -48,7 +49,11 @@ func (s *Store) Sweep(ctx context.Context, now time.Time) (int, error) {
 	if err != nil {
 		return spent + codes + links + guests, fmt.Errorf("sqlite: sweep guest links: %w", err)
 	}
-	return spent + codes + links + guests, nil
+	tokens, err := s.sweep(ctx, `DELETE FROM app_tokens WHERE hash IN (SELECT hash FROM app_tokens WHERE expires < ?1 OR (ended > 0 AND ended < ?1) LIMIT ?2)`, micros(now.Add(-keepTokens)))
+	if err != nil {
+		return spent + codes + links + guests + tokens, fmt.Errorf("sqlite: sweep app tokens: %w", err)
+	}
+	return spent + codes + links + guests + tokens, nil
 }
 
 // sweep runs a deletion until it finds no more.

@@ -27,6 +27,7 @@ type Store interface {
 	localauth.Spent
 	sessions.Store
 	sessions.Codes
+	sessions.AppTokenStore
 	throttle.Store
 
 	// Sweep removes what was taken or could have been, and is long past.
@@ -63,6 +64,8 @@ func Run(t *testing.T, open Opener) {
 		"only the active":      onlyTheActive,
 		"touch":                touch,
 		"expiry":               expiry,
+		"app tokens":           appTokens,
+		"app tokens end once":  appTokensEndOnce,
 		"codes":                codes,
 		"codes expire":         codesExpire,
 		"taken once":           takenOnce,

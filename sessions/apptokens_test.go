@@ -1,0 +1,362 @@
+package sessions_test
+
+import (
+	"context"
+	"errors"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"gateway/internal/hostiletest"
+	"gateway/internal/secret"
+	"gateway/sessions"
+)
+
+// drawer keeps app tokens in memory. before may fail a call.
+type drawer struct {
+	mu      sync.Mutex
+	tokens  []sessions.AppToken
+	reads   int
+	touched int
+	before  func(call string) error
+	after   func(call string)
+}
+
+func (d *drawer) call(name string) (func(), error) {
+	if d.before != nil {
+		if err := d.before(name); err != nil {
+			return nil, err
+		}
+	}
+	d.mu.Lock()
+	return func() {
+		d.mu.Unlock()
+		if d.after != nil {
+			d.after(name)
+		}
+	}, nil
+}
+
+func (d *drawer) CreateAppToken(_ context.Context, t sessions.AppToken) error {
+	done, err := d.call("create")
+	if err != nil {
+		return err
+	}
+	defer done()
+	d.tokens = append(d.tokens, t)
+	return nil
+}
+
+func (d *drawer) AppToken(_ context.Context, hash [32]byte) (sessions.AppToken, error) {
+	done, err := d.call("read")
+	if err != nil {
+		return sessions.AppToken{}, err
+	}
+	defer done()
+	d.reads++
+	if i := slices.IndexFunc(d.tokens, func(t sessions.AppToken) bool { return t.Hash == hash }); i >= 0 {
+		return d.tokens[i], nil
+	}
+	return sessions.AppToken{}, sessions.ErrNoToken
+}
+
+func (d *drawer) AppTokens(context.Context, sessions.AppTokenFilter) ([]sessions.AppToken, error) {
+	done, err := d.call("list")
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	return slices.Clone(d.tokens), nil
+}
+
+func (d *drawer) TouchAppToken(_ context.Context, hash [32]byte, seen time.Time) error {
+	done, err := d.call("touch")
+	if err != nil {
+		return err
+	}
+	defer done()
+	i := slices.IndexFunc(d.tokens, func(t sessions.AppToken) bool { return t.Hash == hash && t.Ended.IsZero() })
+	if i < 0 {
+		return sessions.ErrNoToken
+	}
+	d.touched++
+	d.tokens[i].Seen = seen
+	return nil
+}
+
+func (d *drawer) EndAppTokens(_ context.Context, f sessions.AppTokenFilter, at time.Time) (n int, err error) {
+	done, err := d.call("end")
+	if err != nil {
+		return 0, err
+	}
+	defer done()
+	for i := range d.tokens {
+		t := &d.tokens[i]
+		if t.Ended.IsZero() && (f.ID == "" || f.ID == t.ID) && (f.UserID == "" || f.UserID == t.UserID) && (f.App == "" || f.App == t.App) {
+			t.Ended = at
+			n++
+		}
+	}
+	return n, nil
+}
+
+func issue(t testing.TB, a *sessions.AppTokens, life time.Duration) (sessions.AppToken, secret.Text) {
+	t.Helper()
+	record, text, err := a.Issue(t.Context(), sessions.AppToken{UserID: "u-alice", App: "wiki", Name: "backup", Provider: "local"}, life)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return record, text
+}
+
+// A token counts at its app alone, until it expires or is revoked, whatever the
+// clock says afterwards.
+func TestAppTokens(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := &drawer{}
+		back := time.Duration(0)
+		a := &sessions.AppTokens{Store: store, Now: func() time.Time { return time.Now().Add(-back) }}
+		record, text := issue(t, a, time.Hour)
+		if !regexp.MustCompile(`^gw_[A-Z2-7]{56}$`).MatchString(text.Reveal()) || !sessions.IsAppToken(text.Reveal()) {
+			t.Errorf("a token looks like %q", text.Reveal())
+		}
+		if record.ID == "" || strings.Contains(text.Reveal(), record.ID) || record.Expires.Sub(record.Created) != time.Hour || record.Hash == [32]byte{} {
+			t.Errorf("record %+v", record)
+		}
+		verify := func(what, app string, want error) {
+			t.Helper()
+			got, err := a.Verify(t.Context(), text, app)
+			peeked, peekErr := a.Peek(t.Context(), text, app)
+			if !errors.Is(err, want) || !errors.Is(peekErr, want) || want == nil && err != nil {
+				t.Errorf("%s: Verify %v, Peek %v, want %v", what, err, peekErr, want)
+			}
+			if got.ID != record.ID || peeked.ID != record.ID {
+				t.Errorf("%s: the record is %+v, %+v", what, got, peeked)
+			}
+		}
+		verify("fresh", "wiki", nil)
+		verify("at another app", "board", sessions.ErrTokenElsewhere)
+		verify("nowhere", "", sessions.ErrTokenElsewhere)
+		time.Sleep(time.Hour - time.Microsecond)
+		verify("at its last moment", "wiki", nil)
+		time.Sleep(time.Microsecond)
+		verify("expired", "wiki", sessions.ErrTokenOver)
+		back = 30 * time.Minute
+		verify("the clock set back", "wiki", sessions.ErrTokenOver)
+		verify("at another app, after its end", "board", sessions.ErrTokenOver)
+		back = 0
+
+		record, text = issue(t, a, time.Hour)
+		verify("another one", "wiki", nil)
+		if n, err := a.Revoke(t.Context(), sessions.AppTokenFilter{ID: record.ID}); n != 1 || err != nil {
+			t.Errorf("Revoke = %d, %v", n, err)
+		}
+		verify("revoked", "wiki", sessions.ErrTokenOver)
+		if all, err := a.List(t.Context(), sessions.AppTokenFilter{}); len(all) != 0 || err != nil {
+			t.Errorf("List = %v, %v; want none that counts", all, err)
+		}
+		if n, err := a.Revoke(t.Context(), sessions.AppTokenFilter{}); n != 0 || !errors.Is(err, sessions.ErrUnsound) {
+			t.Errorf("Revoke of everything = %d, %v", n, err)
+		}
+	})
+}
+
+// What is no token asks no store; what might be one, once.
+func TestAppTokensOfStrangers(t *testing.T) {
+	store := &drawer{}
+	a := &sessions.AppTokens{Store: store}
+	_, text := issue(t, a, time.Hour)
+	good := text.Reveal()
+	for _, bad := range append([]string{
+		"", "gw_", "gw_A", good[3:], "GW_" + good[3:], strings.ToLower(good), good + "A", good[:58], good + "=", good + "\n", good[:30] + "\n" + good[30:], " " + good,
+		good[:30] + "\x00" + good[31:], good[:58] + "1", "gw_" + strings.Repeat("A", 56)[:55] + "B", strings.Repeat(good, 1000), "gw_" + good,
+	}, hostiletest.Lines(t, "tokens")...) {
+		if _, err := a.Verify(t.Context(), secret.New(bad), "wiki"); !errors.Is(err, sessions.ErrMalformed) {
+			t.Errorf("Verify(%.80q) = %v, want ErrMalformed", bad, err)
+		}
+	}
+	for i := range len(good) { // one letter wrong
+		for _, letter := range "A7" {
+			if bent := good[:i] + string(letter) + good[i+1:]; bent != good {
+				if _, err := a.Verify(t.Context(), secret.New(bent), "wiki"); !errors.Is(err, sessions.ErrMalformed) {
+					t.Errorf("letter %d is %c: %v, want ErrMalformed", i, letter, err)
+				}
+			}
+		}
+	}
+	if store.reads != 0 {
+		t.Errorf("%d reads of the store", store.reads)
+	}
+	elsewhere := &sessions.AppTokens{Store: &drawer{}}
+	if _, err := elsewhere.Verify(t.Context(), text, "wiki"); !errors.Is(err, sessions.ErrNoToken) || !errors.Is(err, sessions.ErrNone) {
+		t.Errorf("at a gateway that never made it: %v, want ErrNoToken", err)
+	}
+	for range 100 {
+		if _, err := a.Peek(t.Context(), text, "wiki"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if store.reads != 1 {
+		t.Errorf("%d reads for a hundred checks, want 1", store.reads)
+	}
+}
+
+// The last use is written once an hour, whatever the clock does, and none that
+// cannot be written changes an answer, but for an end that came in between.
+func TestAppTokensLastUse(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := &drawer{}
+		var told []error
+		a := &sessions.AppTokens{Store: store, OnTouchError: func(err error) { told = append(told, err) }}
+		_, text := issue(t, a, 100*time.Hour)
+		use := func(want int) {
+			t.Helper()
+			if got, err := a.Verify(t.Context(), text, "wiki"); err != nil || store.touched != want {
+				t.Errorf("Verify = %+v, %v; %d writes, want %d", got, err, store.touched, want)
+			}
+		}
+		use(1)
+		time.Sleep(time.Hour - time.Second)
+		use(1)
+		time.Sleep(time.Second)
+		use(2)
+		use(2)
+		store.before = func(call string) error {
+			if call == "touch" {
+				return errDown
+			}
+			return nil
+		}
+		time.Sleep(time.Hour)
+		use(2)
+		use(2)
+		if len(told) != 1 || !errors.Is(told[0], errDown) {
+			t.Errorf("told %v, want it once", told)
+		}
+		store.before = nil
+		time.Sleep(5 * time.Second)
+		use(3)
+		time.Sleep(2 * time.Hour)
+		store.before = func(call string) error {
+			if call == "touch" {
+				store.before = nil
+				_, err := store.EndAppTokens(context.Background(), sessions.AppTokenFilter{UserID: "u-alice"}, time.Now())
+				return err
+			}
+			return nil
+		}
+		if _, err := a.Verify(t.Context(), text, "wiki"); !errors.Is(err, sessions.ErrNone) {
+			t.Errorf("ended while its use was written: %v, want ErrNone", err)
+		}
+		if _, err := a.Verify(t.Context(), text, "wiki"); !errors.Is(err, sessions.ErrTokenOver) {
+			t.Errorf("and after it: %v, want ErrTokenOver", err)
+		}
+	})
+}
+
+// Cannot tell is neither yes nor no, and an end that could not be told about is
+// looked up again.
+func TestAppTokensWhenTheStoreIsDown(t *testing.T) {
+	store := &drawer{}
+	a := &sessions.AppTokens{Store: store}
+	record, text := issue(t, a, time.Hour)
+	down := func(which string) func(string) error {
+		return func(call string) error {
+			if call == which {
+				return errDown
+			}
+			return nil
+		}
+	}
+	store.before = down("read")
+	if _, err := a.Verify(t.Context(), text, "wiki"); !errors.Is(err, errDown) || errors.Is(err, sessions.ErrNone) {
+		t.Errorf("Verify = %v, want %v", err, errDown)
+	}
+	store.before = nil
+	if _, err := a.Verify(t.Context(), text, "wiki"); err != nil {
+		t.Fatal(err)
+	}
+	store.before = func(call string) error {
+		if call == "end" { // written, then lost
+			store.tokens[0].Ended = time.Now()
+			return errDown
+		}
+		return nil
+	}
+	if _, err := a.Revoke(t.Context(), sessions.AppTokenFilter{ID: record.ID}); !errors.Is(err, errDown) {
+		t.Errorf("Revoke = %v, want %v", err, errDown)
+	}
+	if _, err := a.Verify(t.Context(), text, "wiki"); !errors.Is(err, sessions.ErrTokenOver) {
+		t.Errorf("after it: %v, want ErrTokenOver", err)
+	}
+	for _, call := range []string{"create", "list"} {
+		store.before = down(call)
+		_, _, err1 := a.Issue(t.Context(), sessions.AppToken{UserID: "u", App: "wiki", Name: "x"}, time.Hour)
+		_, err2 := a.List(t.Context(), sessions.AppTokenFilter{})
+		if (call == "create") != errors.Is(err1, errDown) || (call == "list") != errors.Is(err2, errDown) {
+			t.Errorf("%s: %v, %v", call, err1, err2)
+		}
+	}
+}
+
+// A reader has read the record and not yet returned when the token is ended:
+// the next one does not find it alive.
+func TestAppTokensLateReader(t *testing.T) {
+	store := &drawer{}
+	a := &sessions.AppTokens{Store: store}
+	_, text := issue(t, a, time.Hour)
+	store.after = func(call string) {
+		if call == "read" {
+			store.after = nil
+			if _, err := a.Revoke(context.Background(), sessions.AppTokenFilter{App: "wiki"}); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+	if _, err := a.Peek(t.Context(), text, "wiki"); err != nil {
+		t.Errorf("the late reader: %v", err)
+	}
+	if _, err := a.Peek(t.Context(), text, "wiki"); !errors.Is(err, sessions.ErrTokenOver) {
+		t.Errorf("the next reader: %v, want ErrTokenOver", err)
+	}
+}
+
+func TestAppTokensThatAreNone(t *testing.T) {
+	a := &sessions.AppTokens{Store: &drawer{}}
+	good := sessions.AppToken{UserID: "u", App: "wiki", Name: "Jürgen's backup"}
+	for story, row := range map[string]struct {
+		change func(*sessions.AppToken)
+		life   time.Duration
+		want   error
+	}{
+		"sound":         {func(*sessions.AppToken) {}, time.Hour, nil},
+		"a minute":      {func(*sessions.AppToken) {}, sessions.MinTokenLife, nil},
+		"a year":        {func(*sessions.AppToken) {}, sessions.MaxTokenLife, nil},
+		"of nobody":     {func(t *sessions.AppToken) { t.UserID = "" }, time.Hour, sessions.ErrUnsound},
+		"for nothing":   {func(t *sessions.AppToken) { t.App = "" }, time.Hour, sessions.ErrUnsound},
+		"without name":  {func(t *sessions.AppToken) { t.Name = "" }, time.Hour, sessions.ErrUnsound},
+		"a long name":   {func(t *sessions.AppToken) { t.Name = strings.Repeat("a", 65) }, time.Hour, sessions.ErrUnsound},
+		"a line feed":   {func(t *sessions.AppToken) { t.Name = "a\nb" }, time.Hour, sessions.ErrUnsound},
+		"no text":       {func(t *sessions.AppToken) { t.Name = "a\xff" }, time.Hour, sessions.ErrUnsound},
+		"a blank":       {func(t *sessions.AppToken) { t.Name = " " }, time.Hour, sessions.ErrUnsound},
+		"no life":       {func(*sessions.AppToken) {}, 0, sessions.ErrUnsound},
+		"backwards":     {func(*sessions.AppToken) {}, -time.Hour, sessions.ErrUnsound},
+		"too short":     {func(*sessions.AppToken) {}, time.Minute - 1, sessions.ErrUnsound},
+		"too long":      {func(*sessions.AppToken) {}, sessions.MaxTokenLife + 1, sessions.ErrUnsound},
+		"ended already": {func(t *sessions.AppToken) { t.Ended, t.Seen, t.ID = at(1), at(1), "mine" }, time.Hour, nil},
+	} {
+		asked := good
+		row.change(&asked)
+		made, text, err := a.Issue(t.Context(), asked, row.life)
+		if !errors.Is(err, row.want) || (err == nil) == text.Empty() {
+			t.Errorf("%s: Issue = %v, %v; want %v", story, made, err, row.want)
+		}
+		if err == nil && (!made.Ended.IsZero() || !made.Seen.IsZero() || made.ID == "mine") {
+			t.Errorf("%s: made %+v", story, made)
+		}
+	}
+}
