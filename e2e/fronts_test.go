@@ -29,7 +29,7 @@ type front struct {
 	start func(t *testing.T, s *site, one, two *echo)
 }
 
-var fronts = []front{{"nginx", startNginx}, {"caddy", startCaddy}}
+var fronts = []front{{"nginx", startNginx}, {"caddy", startCaddy}, {"haproxy", startHAProxy}}
 
 // startNginx includes the files of deploy/nginx as they are, but for the ports.
 func startNginx(t *testing.T, s *site, one, two *echo) {
@@ -109,6 +109,34 @@ import %[1]s
 	t.Setenv("XDG_DATA_HOME", folder)
 	t.Setenv("XDG_CONFIG_HOME", folder)
 	start(t, need(t, "caddy"), "run", "--config", file, "--adapter", "caddyfile")
+	answering(t, s.public)
+}
+
+// startHAProxy runs the files of deploy/haproxy as they are, but for the
+// addresses, the hosts and a second app.
+func startHAProxy(t *testing.T, s *site, one, two *echo) {
+	t.Helper()
+	folder := t.TempDir()
+	write(t, filepath.Join(folder, "gateway.lua"), read(t, "../deploy/haproxy/gateway.lua"))
+	bind := fmt.Sprintf("bind 127.0.0.1:%d", s.public)
+	if s.cert != "" {
+		bind += fmt.Sprintf(" ssl crt %s alpn h2,http/1.1", write(t, filepath.Join(folder, "pair.pem"), read(t, s.cert)+read(t, s.key)))
+	}
+	const choose, where = "    use_backend wiki if { req.hdr(Host),host_only -i wiki.example.com }\n", "backend wiki from protected\n    server wiki 127.0.0.1:3000\n"
+	conf := read(t, "../deploy/haproxy/haproxy.cfg")
+	second := strings.NewReplacer("wiki.example.com", "two.other.localhost", "wiki", "two", "127.0.0.1:3000", strings.TrimPrefix(two.URL, "http://"))
+	for _, line := range []string{choose, where} {
+		if !strings.Contains(conf, line) {
+			t.Fatalf("haproxy.cfg has no %q", line)
+		}
+		conf = strings.Replace(conf, line, line+second.Replace(line), 1)
+	}
+	conf = strings.NewReplacer(
+		"bind :443 ssl crt /etc/haproxy/certs/ alpn h2,http/1.1", bind, "/etc/haproxy/gateway.lua", filepath.Join(folder, "gateway.lua"),
+		"auth.example.com", "auth.localhost", "wiki.example.com", "one.localhost", "127.0.0.1:3000", strings.TrimPrefix(one.URL, "http://"),
+		"127.0.0.1:8080", fmt.Sprintf("127.0.0.1:%d", s.listen), "127.0.0.1:8082", fmt.Sprintf("127.0.0.1:%d", s.authz),
+	).Replace(conf)
+	start(t, need(t, "haproxy"), "-db", "-f", write(t, filepath.Join(folder, "haproxy.cfg"), s.hosts.Replace(conf)))
 	answering(t, s.public)
 }
 

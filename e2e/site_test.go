@@ -1,6 +1,8 @@
 package e2e
 
 import (
+	"crypto/sha1" //nolint:gosec // WebSockets ask for it
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"net"
@@ -158,6 +160,12 @@ func (s *site) at(host string) string {
 	return s.scheme + "://" + net.JoinHostPort(s.hosts.Replace(host), fmt.Sprint(s.public))
 }
 
+// accept proves that a WebSocket's handshake was read (RFC 6455, section 4.2.2).
+func accept(key string) string {
+	sum := sha1.Sum([]byte(key + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11")) //nolint:gosec // the protocol says so
+	return base64.StdEncoding.EncodeToString(sum[:])
+}
+
 // startLax is an app that upgrades to whatever it is asked for.
 func startLax(t *testing.T) *echo {
 	t.Helper()
@@ -172,7 +180,7 @@ func startLax(t *testing.T) *echo {
 			return
 		}
 		defer func() { _ = c.Close() }()
-		_, _ = fmt.Fprintf(rw, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: %s\r\n\r\n", up)
+		_, _ = fmt.Fprintf(rw, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: %s\r\nSec-WebSocket-Accept: %s\r\n\r\n", up, accept(r.Header.Get("Sec-WebSocket-Key")))
 		_ = rw.Flush()
 		_, _ = rw.ReadByte()
 	}))

@@ -10,7 +10,7 @@ command -v go >/dev/null || {
 }
 
 # program=package
-needs=(gcc=gcc make=make git=git node=nodejs npm=npm nginx=nginx-light caddy=caddy chromium=chromium systemd-analyze=systemd)
+needs=(gcc=gcc make=make git=git node=nodejs npm=npm nginx=nginx-light caddy=caddy haproxy=haproxy chromium=chromium systemd-analyze=systemd)
 missing=()
 for need in "${needs[@]}"; do
   PATH="$PATH:/usr/sbin:/sbin" command -v "${need%%=*}" >/dev/null || missing+=("${need#*=}")
