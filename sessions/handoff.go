@@ -23,6 +23,7 @@ const (
 // audience gets a child of a live portal session: once, within CodeLifetime,
 // and only beside the nonce whose hash is given. Target, at most 8 KiB, comes
 // back from Redeem. ErrNone: the parent is not live, or no portal session.
+// ErrTooLongAgo: the app asks for a newer sign-in.
 func (m *Manager) Grant(ctx context.Context, parentID, audience, flow string, nonce [32]byte, target string) (secret.Text, error) {
 	switch {
 	case audience == "" || audience == m.Issuer:
@@ -33,8 +34,11 @@ func (m *Manager) Grant(ctx context.Context, parentID, audience, flow string, no
 		return secret.Text{}, fmt.Errorf("sessions: target has %d bytes, more than %d", len(target), maxTarget)
 	}
 	now := m.now()
-	if _, err := m.portal(ctx, parentID, now); err != nil {
+	switch parent, err := m.portal(ctx, parentID, now); {
+	case err != nil:
 		return secret.Text{}, err
+	case !m.Admits(parent, audience):
+		return secret.Text{}, ErrTooLongAgo
 	}
 	code := flow + "." + rand.Text()
 	err := m.Codes.PutCode(ctx, Code{
@@ -51,6 +55,7 @@ func (m *Manager) Grant(ctx context.Context, parentID, audience, flow string, no
 // returns it with its token and the target. ErrNoCode: never made, used,
 // expired, or of another audience or nonce; the latter leave it for whom it
 // was made. ErrNone: its portal session has ended, and the code is used up.
+// ErrTooLongAgo: likewise, for the app asks for a newer sign-in.
 func (m *Manager) Redeem(ctx context.Context, code secret.Text, audience string, nonce [32]byte) (Session, secret.Text, string, error) {
 	flow, ok := Flow(code)
 	if !ok || audience == "" || nonce == [32]byte{} {

@@ -24,8 +24,12 @@ type Manager struct {
 
 	Lifetime   time.Duration // absolute limit; 0 is 24 hours
 	Idle       time.Duration // idle limit; 0 is 1 hour
-	TouchEvery time.Duration // at most so often is the last use written; 0 is a minute; never more than a tenth of Idle
+	TouchEvery time.Duration // at most so often is the last use written; 0 is a minute; never more than a tenth of an idle limit
 	Tokens     int           // how many verified tokens are remembered, some 300 bytes each; 0 is 131,072
+
+	// Limits are those of the sessions at an app's origin; nil: none has its own.
+	// They count from the next check.
+	Limits func(audience string) Limits
 
 	// OnTouchError is told when Verify could not write down the last use, or
 	// the end of a session past its limits. The answer does not depend on it.
@@ -58,7 +62,7 @@ func (m *Manager) Issue(ctx context.Context, s Session) (Session, secret.Text, e
 
 // IssueChild opens a session at an app origin for the person of a live portal
 // session. It ends with its parent and never later. ErrNone: the parent is not
-// live, or no portal session.
+// live, or no portal session. ErrTooLongAgo: the app asks for a newer sign-in.
 func (m *Manager) IssueChild(ctx context.Context, parentID, audience string) (Session, secret.Text, error) {
 	if audience == "" || audience == m.Issuer {
 		return Session{}, secret.Text{}, errors.New("sessions: a child wants the origin of an app")
@@ -67,6 +71,9 @@ func (m *Manager) IssueChild(ctx context.Context, parentID, audience string) (Se
 	parent, err := m.portal(ctx, parentID, now)
 	if err != nil {
 		return Session{}, secret.Text{}, err
+	}
+	if !m.Admits(parent, audience) {
+		return Session{}, secret.Text{}, ErrTooLongAgo
 	}
 	child := parent
 	child.Parent, child.Audience = parent.ID, audience
@@ -116,10 +123,14 @@ func (m *Manager) List(ctx context.Context, userID string) ([]Session, error) {
 			roots[s.ID] = s
 		}
 	}
-	return slices.DeleteFunc(all, func(s Session) bool {
+	live := all[:0]
+	for _, s := range all {
 		root, ok := roots[s.root()]
-		return !ok || m.over(&s, &root, now)
-	}), nil
+		if own := m.of(&s); ok && !m.over(&s, &root, now) && !own.over(&s, now) {
+			live = append(live, *own.within(&s))
+		}
+	}
+	return live, nil
 }
 
 // root returns the ID of the session that this one ends with.

@@ -6,7 +6,8 @@
 //
 // A session without parent is a portal session, the single sign-on; each app
 // host gets a child of it by a hand-off code. A child lives no longer than its
-// parent, and use of a child is use of its parent.
+// parent, and use of a child is use of its parent. An app may have limits of its
+// own, for its children alone.
 //
 // The package also makes the assertions that tell apps who is there. Nobody
 // but this package reads or writes JWTs of the gateway.
@@ -27,6 +28,8 @@ var (
 	ErrNone = errors.New("sessions: no such session")
 	// ErrExpired says that the session has reached its idle or absolute limit. It is an ErrNone.
 	ErrExpired = fmt.Errorf("%w: expired", ErrNone)
+	// ErrTooLongAgo says that a session at an app wants a newer sign-in than that of its portal session.
+	ErrTooLongAgo = errors.New("sessions: the sign-in is too long ago for this app")
 	// ErrMalformed says that a text is no session token of ours for this audience.
 	ErrMalformed = errors.New("sessions: not a session token for this audience")
 	// ErrNoCode says that there is no such hand-off code for this audience and nonce: never made, used or expired.

@@ -12,7 +12,8 @@ import (
 // ErrNone changes the answer: the session has just ended. A store that does not
 // write is left alone for a while: it has better to do, and so has the log.
 func (m *Manager) use(ctx context.Context, s *Session, seen, now time.Time) (Session, error) {
-	if now.Sub(seen).Abs() < m.touchEvery() || now.Sub(time.UnixMicro(m.failed.Load())).Abs() < touchRest {
+	every := m.touchEvery(s)
+	if now.Sub(seen).Abs() < every || now.Sub(time.UnixMicro(m.failed.Load())).Abs() < touchRest {
 		return *s, nil
 	}
 	if _, busy := m.touching.LoadOrStore(s.ID, nil); busy {
@@ -21,7 +22,7 @@ func (m *Manager) use(ctx context.Context, s *Session, seen, now time.Time) (Ses
 	defer m.touching.Delete(s.ID)
 	ctx, cancel := lasting(ctx)
 	defer cancel()
-	if s, seen, err := m.live(ctx, s.ID, now); err == nil && now.Sub(seen).Abs() < m.touchEvery() {
+	if s, seen, err := m.live(ctx, s.ID, now); err == nil && now.Sub(seen).Abs() < every {
 		return *s, nil // somebody was faster
 	}
 	used := *s
@@ -42,11 +43,11 @@ func (m *Manager) use(ctx context.Context, s *Session, seen, now time.Time) (Ses
 // shorter than ten of it.
 const touchRest = 5 * time.Second
 
-// bury removes a session past its limits.
-func (m *Manager) bury(ctx context.Context, root string) {
+// bury removes a session past its limits, and its children.
+func (m *Manager) bury(ctx context.Context, id string) {
 	ctx, cancel := lasting(ctx)
 	defer cancel()
-	if _, err := m.Store.DeleteSession(ctx, root); err != nil {
+	if _, err := m.Store.DeleteSession(ctx, id); err != nil {
 		m.report(fmt.Errorf("remove expired session: %w", err))
 	}
 }
@@ -62,10 +63,14 @@ func (m *Manager) report(err error) {
 	}
 }
 
-func (m *Manager) touchEvery() time.Duration {
+// touchEvery is how far what is written of the last use of a session may lag.
+func (m *Manager) touchEvery(s *Session) time.Duration {
 	every := m.TouchEvery
 	if every <= 0 {
 		every = time.Minute
+	}
+	if own := m.of(s).Idle; own != 0 {
+		every = min(every, own/10)
 	}
 	return min(every, m.idle()/10)
 }

@@ -94,10 +94,17 @@ func (m *Manager) live(ctx context.Context, id string, now time.Time) (*Session,
 	case m.over(s, root, now):
 		m.bury(ctx, root.ID)
 		return nil, time.Time{}, ErrExpired
-	case root.Seen.Before(s.Seen):
-		return s, root.Seen, nil
 	}
-	return s, s.Seen, nil
+	own := m.of(s)
+	if own.over(s, now) {
+		m.bury(ctx, s.ID)
+		return nil, time.Time{}, ErrExpired
+	}
+	seen := s.Seen
+	if root.Seen.Before(seen) {
+		seen = root.Seen
+	}
+	return own.within(s), seen, nil
 }
 
 // lineage returns a session and its root, which may be itself; both are read only.

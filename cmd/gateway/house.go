@@ -78,7 +78,7 @@ func (h *house) furnish(cfg *config.Config) (*rooms, error) {
 	s := &server.Server{
 		Site:     server.Site{Scheme: cfg.URL.Scheme, Host: cfg.URL.Host, Port: cfg.URL.Port},
 		Trusted:  server.Trusted{Prefixes: cfg.TrustedProxies.Prefixes, Unix: cfg.TrustedProxies.Unix},
-		Sessions: h.manager(cfg),
+		Sessions: h.manager(cfg, guard),
 		Tokens:   h.tokens,
 		Asserter: h.asserter,
 		Throttle: h.throttle,
@@ -120,13 +120,13 @@ func (h *house) furnish(cfg *config.Config) (*rooms, error) {
 
 // manager keeps the one that is in use, and what it remembers of tokens, while
 // the limits of sessions stay.
-func (h *house) manager(cfg *config.Config) *sessions.Manager {
-	if old := h.rooms.Load(); old != nil && old.config.Sessions == cfg.Sessions {
+func (h *house) manager(cfg *config.Config, guard *policy.Policy) *sessions.Manager {
+	if old := h.rooms.Load(); old != nil && sameLimits(old.config, cfg) {
 		return old.server.Sessions
 	}
 	return &sessions.Manager{
 		Store: h.sessions, Codes: h.store, Signer: h.keys.sessions.signer, Issuer: h.portal,
-		Lifetime: cfg.Sessions.Lifetime, Idle: cfg.Sessions.Idle,
+		Lifetime: cfg.Sessions.Lifetime, Idle: cfg.Sessions.Idle, Limits: limits(cfg, guard),
 		OnTouchError: func(err error) { h.log.Error("last use of a session could not be written", slog.Any("cause", err)) },
 	}
 }

@@ -112,7 +112,7 @@ func policyExplain(o *options) *cobra.Command {
 				if err != nil {
 					return err
 				}
-				return a.explain(c, guard, ask, who, p)
+				return a.explain(c, cfg, guard, ask, who, p)
 			})
 		},
 	}
@@ -162,7 +162,10 @@ func explainDecision(c *cobra.Command, o *options, id string, a asked) error {
 		if _, err := fmt.Fprintln(c.OutOrStdout()); err != nil {
 			return err
 		}
-		return cases.Explain(c.OutOrStdout(), d.Now)
+		if err := cases.Explain(c.OutOrStdout(), d.Now); err != nil {
+			return err
+		}
+		return tellLimits(c.OutOrStdout(), cfg, d.Now.App)
 	})
 }
 
@@ -193,7 +196,7 @@ func (a *asked) says() bool {
 	return a.nobody || a.as != "" || a.groups != nil || a.factors != nil || a.origin != "" || a.ago != 0 || a.client != "" || a.now != ""
 }
 
-func (a *asked) explain(c *cobra.Command, guard *policy.Policy, ask cases.Ask, who cases.Person, p *people) error {
+func (a *asked) explain(c *cobra.Command, cfg *config.Config, guard *policy.Policy, ask cases.Ask, who cases.Person, p *people) error {
 	if ask.Refuse != "" {
 		return fmt.Errorf("refused before any policy is asked: %s", ask.Refuse)
 	}
@@ -219,7 +222,10 @@ func (a *asked) explain(c *cobra.Command, guard *policy.Policy, ask cases.Ask, w
 	if a.json {
 		return indented(c.OutOrStdout(), e)
 	}
-	return cases.Explain(c.OutOrStdout(), e)
+	if err := cases.Explain(c.OutOrStdout(), e); err != nil {
+		return err
+	}
+	return tellLimits(c.OutOrStdout(), cfg, e.App)
 }
 
 func indented(out io.Writer, value any) error {

@@ -26,9 +26,9 @@ func sessionList(o *options) *cobra.Command {
 			return nil, nil, badUsage{errors.New("--user names nobody")}
 		}
 		err := a.call(ctx, http.MethodGet, "/sessions?user="+url.QueryEscape(user), nil, &all)
-		rows := []row{{"SID", "LOGIN", "AT", "BY", "FROM", "LAST USED", "EXPIRES"}}
+		rows := []row{{"SID", "LOGIN", "AT", "BY", "FROM", "LAST USED", "ENDS UNUSED", "EXPIRES"}}
 		for _, s := range all {
-			rows = append(rows, row{s.SID, s.Login, s.Audience, s.Origin, s.Address, instant(s.LastUsed), instant(s.Expires)})
+			rows = append(rows, row{s.SID, s.Login, s.Audience, s.Origin, s.Address, instant(s.LastUsed), instant(s.Idles), instant(s.Expires)})
 		}
 		return all, rows, err
 	})

@@ -109,6 +109,8 @@ type App struct {
 	Upstreams  []proxy.Upstream `yaml:"upstreams"`
 	Headers    *proxy.Headers   `yaml:"headers"` // nil: the names that we use
 
+	Sessions sessions.Limits `yaml:"sessions"` // of the app's sessions alone
+
 	CrossOrigin         []WebOrigin `yaml:"cross_origin"`          // whose pages may use the app in a person's name
 	InsecureCrossOrigin bool        `yaml:"insecure_cross_origin"` // everybody's may
 }

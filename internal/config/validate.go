@@ -180,6 +180,9 @@ func (v *validation) apps() {
 		if len(app.Ways()) == 0 && v.Authz.Listen == "" {
 			v.warn(v.place(path), path, "nothing serves this app: it has no upstream, and authz.listen is off")
 		}
+		if !v.faulty("sessions") {
+			v.adopt(path+".sessions", app.Sessions.Validate(v.Sessions))
+		}
 		v.crossOrigin(path, app)
 		v.subjects(path+".allow", app.Allow)
 		v.origins(path+".origins", app.Origins)

@@ -137,6 +137,7 @@ type AdminSession struct {
 	UserAgent string    `json:"user_agent"`
 	Created   time.Time `json:"created"`
 	LastUsed  time.Time `json:"last_used"`
+	Idles     time.Time `json:"idles"` // when it ends unless it is used
 	Expires   time.Time `json:"expires"`
 }
 
@@ -353,9 +354,15 @@ func (s *Server) adminSessions(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
+	roots := make(map[string]sessions.Session, len(all))
+	for _, one := range all {
+		roots[one.ID] = one
+	}
 	found := make([]AdminSession, 0, len(all))
 	for _, one := range all {
-		found = append(found, s.adminSession(ctx, one))
+		shown := s.adminSession(ctx, one)
+		shown.Idles = s.Sessions.Idles(one, roots[cmp.Or(one.Parent, one.ID)]).UTC()
+		found = append(found, shown)
 	}
 	writeJSON(c.Writer, http.StatusOK, "application/json", found)
 	return nil

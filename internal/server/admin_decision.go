@@ -55,7 +55,7 @@ func (s *Server) adminDecisions(c *gin.Context) error {
 	found := []AdminRefused{}
 	for _, one := range s.Refusals.list() {
 		r := one.Request
-		if r.Path == "" || one.Decision.Reason == crossOrigin {
+		if r.Path == "" || one.Decision.Reason == crossOrigin || one.Decision.Reason == tooLongAgo {
 			continue
 		}
 		shown := AdminRefused{At: one.At.UTC(), Method: r.Method, Host: string(r.Host), Path: string(r.Path), Client: address(r.Client)}
@@ -85,6 +85,8 @@ func (s *Server) adminDecision(c *gin.Context) error {
 	switch {
 	case one.Decision.Reason == crossOrigin:
 		d.Unknown = "a page of another site asked for it, and cross_origin of the app does not name that"
+	case one.Decision.Reason == tooLongAgo:
+		d.Unknown = "the rules let it pass; sessions of the app asks for a more recent sign-in"
 	case one.Request.Path == "":
 		d.Unknown = "the path was too long to be kept"
 	default:

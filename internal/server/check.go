@@ -164,7 +164,7 @@ func (s *Server) refuse(w http.ResponseWriter, r *http.Request, q question, v ve
 	}
 	refusal := pages.Refusal{
 		At: s.now().UTC(), Host: string(q.host), Path: string(q.target.Path), DecisionID: v.id, Portal: s.Site.Portal(), Elsewhere: elsewhere,
-		TooLongAgo: v.decision.Reason == policy.TooLongAgo, FewFactors: v.decision.Reason == policy.FewFactors,
+		TooLongAgo: v.decision.Reason == policy.TooLongAgo || v.decision.Reason == tooLongAgo, FewFactors: v.decision.Reason == policy.FewFactors,
 	}
 	if v.who != nil {
 		refusal.Login, refusal.SignedIn = v.who.Login, true
@@ -218,7 +218,7 @@ func (s *Server) forbidden(v verdict) problem {
 		p.Detail = "A page of another site asked for this in your name. An administrator can let it, by naming its origin under cross_origin of the app."
 	case policy.FewFactors:
 		p.Error, p.Detail = "FactorNeeded", "This asks for more factors than the session has."
-	case policy.TooLongAgo:
+	case policy.TooLongAgo, tooLongAgo:
 		p.Error, p.Detail = "FactorNeeded", "This asks for a more recent sign-in. Sign out, then sign in again."
 	}
 	if v.decision.Effect == policy.StepUp {

@@ -64,6 +64,7 @@ var answers = []answer{
 	{providers.ErrRefused, http.StatusBadRequest, "InvalidSession", "What the provider said could not be accepted. The log of the gateway tells why."},
 	{errSession, http.StatusBadRequest, "InvalidSession", "This is no session of this site."},
 	{sessions.ErrMalformed, http.StatusBadRequest, "InvalidSession", "This is no session of this site."},
+	{sessions.ErrTooLongAgo, http.StatusForbidden, "FactorNeeded", "This app asks for a more recent sign-in. Sign in again."},
 	{sessions.ErrNone, http.StatusUnauthorized, "SessionExpired", "Your session is over. Sign in again."},
 	{errEnded, http.StatusUnauthorized, "SessionExpired", "Your session is over. Sign in again."},
 	{sessions.ErrNoCode, http.StatusBadRequest, "BadRequest", "This sign-in link was used already or is too old. Open the app again."},

@@ -176,6 +176,9 @@ func (s *Server) authorize(c *gin.Context) error {
 	return s.grant(c, v, host, req, there)
 }
 
+// tooLongAgo is why a sign-in opens no session at an app that has limits of its own.
+const tooLongAgo policy.Reason = "session-too-old"
+
 func (s *Server) grant(c *gin.Context, v visitor, host canonical.Host, req handoffRequest, there returnto.Address) error {
 	ctx := c.Request.Context()
 	goal, err := canonical.ParseTarget(there.String())
@@ -184,6 +187,9 @@ func (s *Server) grant(c *gin.Context, v visitor, host canonical.Host, req hando
 	}
 	q := question{method: http.MethodGet, host: host, target: goal, client: s.client(c.Request), page: true}
 	d := s.ruling(q, v.who)
+	if d.Effect == policy.Allow && !s.Sessions.Admits(v.session, s.Site.Origin(host)) {
+		d.Effect, d.Reason, d.Public = policy.Deny, tooLongAgo, false
+	}
 	answer := verdict{visitor: v, decision: d}
 	if !answer.allowed() {
 		answer.id = rand.Text()
@@ -240,7 +246,7 @@ func (s *Server) handoff(c *gin.Context) error {
 	ctx, audience := c.Request.Context(), s.atApp(c)
 	_, token, goal, err := s.Sessions.Redeem(ctx, secret.New(codes[0]), audience, sha256.Sum256([]byte(cookie)))
 	switch {
-	case errors.Is(err, sessions.ErrNoCode), errors.Is(err, sessions.ErrNone):
+	case errors.Is(err, sessions.ErrNoCode), errors.Is(err, sessions.ErrNone), errors.Is(err, sessions.ErrTooLongAgo):
 		return s.recoverFlow(c, kept, err)
 	case err != nil:
 		return err

@@ -264,9 +264,11 @@ func (s *Server) openToken(c *gin.Context, e entry, host canonical.Host) (loginO
 		if err := s.mayEnter(c, session, host); err != nil {
 			return loginOk{}, errors.Join(err, s.Sessions.Revoke(ctx, session.ID))
 		}
-		if session, token, err = s.Sessions.IssueChild(ctx, session.ID, s.Site.Origin(host)); err != nil {
-			return loginOk{}, err
+		child, its, err := s.Sessions.IssueChild(ctx, session.ID, s.Site.Origin(host))
+		if err != nil {
+			return loginOk{}, errors.Join(err, s.Sessions.Revoke(ctx, session.ID))
 		}
+		session, token = child, its
 	}
 	answer := s.loginOk(c, session)
 	answer.Token = token.Reveal()

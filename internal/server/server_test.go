@@ -89,6 +89,7 @@ type house struct {
 	corp   *providertest.Server
 	log    *book
 	clock  *clock
+	own    atomic.Pointer[sessions.Limits] // of wiki's sessions
 
 	public     *httptest.Server // https where the site is
 	front      *httptest.Server // the public listener without TLS, as behind a front proxy
@@ -153,7 +154,7 @@ func (h *house) wire() {
 		Seals: server.Seals{Request: box("hand-off request"), Enter: box("hand-off entering"), Switch: box("switch of user"), Wait: box("wait for approval"), Invite: box("invitation"), Guest: box("guest"), Device: box("known device")},
 	}
 	s.Sessions = &sessions.Manager{
-		Store: sessions.Cached(h.store, 0), Codes: h.store, Signer: signer(h), Issuer: h.Portal, Now: h.clock.now,
+		Store: sessions.Cached(h.store, 0), Codes: h.store, Signer: signer(h), Issuer: h.Portal, Limits: h.limitsOf, Now: h.clock.now,
 		OnTouchError: func(err error) { log.Error("last use of a session could not be written", slog.Any("cause", err)) },
 	}
 	s.Tokens = &sessions.AppTokens{Store: h.store, Now: h.clock.now}

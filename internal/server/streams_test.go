@@ -252,6 +252,14 @@ func TestStreamsEnd(t *testing.T) {
 		{"the policy changes", bobs, "/x", 403, func(h *house, _ *browser) { h.swap() }},
 		{"the policy changes for nobody in particular", nil, "/public/x", 403, func(h *house, _ *browser) { h.swap() }},
 		{"the session is a day old", bobs, "/x", 401, func(h *house, _ *browser) { h.clock.pass(25 * time.Hour) }},
+		{"the app's own limit has passed", bobs, "/x", 401, func(h *house, _ *browser) {
+			h.limits(sessions.Limits{Lifetime: 20 * time.Minute})
+			h.clock.pass(20 * time.Minute)
+		}},
+		{"the app's limits are shorter now", bobs, "/public/x", 401, func(h *house, _ *browser) {
+			h.clock.pass(20 * time.Minute)
+			h.limits(sessions.Limits{Idle: 15 * time.Minute})
+		}},
 	} {
 		t.Run(strings.ReplaceAll(row.story, " ", "-"), func(t *testing.T) {
 			t.Parallel()
