@@ -1,7 +1,7 @@
 // Mutate proves that the tests of a package notice when a check is gone. It
 // weakens the code at one place after another (a condition always true or
 // always false, a boundary off by one, a statement left out) and runs the
-// package's tests each time: somebody has to complain.
+// tests that come by the place each time: somebody has to complain.
 //
 //	go run ./mutate ../sessions verify.go token.go
 //
@@ -16,37 +16,40 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
-	"strconv"
 	"strings"
-	"time"
+	"sync"
 )
 
+// options are the flags.
+type options struct {
+	answered string
+	only     *regexp.Regexp
+	atOnce   int
+}
+
 func main() {
-	answered := flag.String("answered", "mutate/survivors.txt", "survivors that are answered")
+	var o options
+	flag.StringVar(&o.answered, "answered", "mutate/survivors.txt", "survivors that are answered")
 	only := flag.String("only", "", "a regular expression: try these mutants alone")
+	flag.IntVar(&o.atOnce, "at-once", 2, "how many mutants are tried at a time")
 	flag.Parse()
-	if flag.NArg() < 2 {
-		fmt.Fprintln(os.Stderr, "usage: mutate [-answered FILE] [-only REGEXP] FOLDER FILE.go …")
+	var err error
+	if o.only, err = regexp.Compile(*only); err != nil || flag.NArg() < 2 || o.atOnce < 1 {
+		fmt.Fprintln(os.Stderr, "usage: mutate [-answered FILE] [-only REGEXP] [-at-once N] FOLDER FILE.go …")
 		os.Exit(2)
 	}
-	err := run(context.Background(), *answered, *only, flag.Arg(0), flag.Args()[1:])
-	if err != nil {
+	if err := run(context.Background(), o, flag.Arg(0), flag.Args()[1:]); err != nil {
 		fmt.Fprintln(os.Stderr, "mutate:", err)
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, answers, only, dir string, files []string) error {
-	chosen, err := regexp.Compile(only)
-	if err != nil {
-		return err
-	}
-	reasons, err := readAnswers(answers)
+func run(ctx context.Context, o options, dir string, files []string) error {
+	reasons, err := readAnswers(o.answered)
 	if err != nil {
 		return err
 	}
@@ -59,40 +62,69 @@ func run(ctx context.Context, answers, only, dir string, files []string) error {
 	if err != nil {
 		return err
 	}
-	test := tester{dir: dir, binary: binary, limit: 10 * time.Minute}
-	start := time.Now()
-	if out, ok := test.run(ctx, 0); !ok {
-		return fmt.Errorf("the tests fail without a mutant: %s", out)
+	s, err := suiteOf(ctx, dir, binary, work, o.atOnce)
+	if err != nil {
+		return err
 	}
-	test.limit = 3*time.Since(start) + 10*time.Second
-	var tried, alive, unanswered int
-	for i, m := range mutants {
-		name := filepath.Base(dir) + "/" + m
-		if !chosen.MatchString(name) {
-			continue
+	var t tally
+	each(o.atOnce, len(mutants), func(i int) {
+		if name := filepath.Base(dir) + "/" + mutants[i]; o.only.MatchString(name) {
+			t.tried(ctx, s, name, i+1, reasons)
 		}
-		tried++
-		_, survived := test.run(ctx, i+1)
-		reason, ok := reasons[name]
-		switch {
-		case survived && ok:
-			alive++
-		case survived:
-			unanswered++
-			fmt.Printf("survived\t%s\n", name)
-		case ok:
-			unanswered++
-			fmt.Printf("answered, but killed\t%s\t%s\n", name, reason)
-		}
-	}
-	fmt.Printf("%s: %d mutants, %d survive with a reason, %d without\n", dir, tried, alive, unanswered)
-	if tried == 0 {
+	})
+	fmt.Printf("%s: %d mutants, %d survive with a reason, %d without\n", dir, t.all, t.alive, t.unanswered)
+	if t.all == 0 {
 		return errors.New("no mutants")
 	}
-	if unanswered > 0 {
+	if t.unanswered > 0 {
 		return errors.New("some change of the code is noticed by no test, or an answer is out of date")
 	}
 	return nil
+}
+
+// each calls for all numbers below n, some at a time.
+func each(atOnce, n int, do func(int)) {
+	next := make(chan int)
+	var all sync.WaitGroup
+	for range atOnce {
+		all.Go(func() {
+			for i := range next {
+				do(i)
+			}
+		})
+	}
+	for i := range n {
+		next <- i
+	}
+	close(next)
+	all.Wait()
+}
+
+// tally counts mutants by what became of them.
+type tally struct {
+	mu                     sync.Mutex
+	all, alive, unanswered int
+}
+
+func (t *tally) tried(ctx context.Context, s *suite, name string, mutant int, reasons map[string]string) {
+	survived := s.survives(ctx, mutant)
+	reason, answered := reasons[name]
+	if !survived && answered { // a test that failed by chance is no answer
+		survived = s.survives(ctx, mutant)
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.all++
+	switch {
+	case survived && answered:
+		t.alive++
+	case survived:
+		t.unanswered++
+		fmt.Printf("survived\t%s\n", name)
+	case answered:
+		t.unanswered++
+		fmt.Printf("answered, but killed\t%s\t%s\n", name, reason)
+	}
 }
 
 // readAnswers reads the survivors that are answered: a reason, and below it,
@@ -162,39 +194,4 @@ func build(ctx context.Context, work, dir string, files []string) (mutants []str
 	compile.Dir = dir
 	compile.Stderr = os.Stderr
 	return mutants, binary, compile.Run()
-}
-
-// tester runs the tests with one mutant.
-type tester struct {
-	dir, binary string
-	limit       time.Duration
-}
-
-// run reports what the tests said, and whether they were content. Those that
-// do not come to an end are not.
-func (t tester) run(ctx context.Context, mutant int) (output string, content bool) {
-	ctx, cancel := context.WithTimeout(ctx, t.limit)
-	defer cancel()
-	tests := exec.CommandContext(ctx, t.binary, "-test.failfast", "-test.count=1")
-	tests.Dir = t.dir
-	tests.Env = append(os.Environ(), "MUTANT="+strconv.Itoa(mutant))
-	var said strings.Builder
-	tests.Stdout = &limited{&said, 8 << 10}
-	tests.Stderr = tests.Stdout
-	tests.WaitDelay = 5 * time.Second
-	err := tests.Run()
-	return said.String(), err == nil
-}
-
-// limited keeps the beginning.
-type limited struct {
-	io.Writer
-	left int
-}
-
-func (l *limited) Write(p []byte) (int, error) {
-	n := min(len(p), l.left)
-	l.left -= n
-	_, err := l.Writer.Write(p[:n])
-	return len(p), err
 }

@@ -14,17 +14,34 @@ import (
 )
 
 // switches are compiled into the package: each call is a place where MUTANT
-// may change what happens. Mutants count from 1.
+// may change what happens. Mutants count from 1. Where MUTANT_TRACE names a file
+// it gets the numbers of the places that are reached, each once.
 const switches = `
 import (
 	"os"
 	"strconv"
+	"sync"
 )
 
-var mutantOfThisRun, _ = strconv.Atoi(os.Getenv("MUTANT"))
+var (
+	mutantOfThisRun, _ = strconv.Atoi(os.Getenv("MUTANT"))
+	mutantTrace, _     = os.OpenFile(os.Getenv("MUTANT_TRACE"), os.O_WRONLY|os.O_APPEND, 0)
+	mutantsReached     sync.Map
+)
+
+func mutantReached(n int) {
+	if mutantTrace == nil {
+		return
+	}
+	if _, known := mutantsReached.LoadOrStore(n, nil); !known {
+		mutantTrace.WriteString(strconv.Itoa(n) + "\n")
+	}
+}
 
 // mutantBool is never when the mutant is n, always when it is the next.
 func mutantBool(n int, value bool) bool {
+	mutantReached(n)
+	mutantReached(n + 1)
 	switch mutantOfThisRun {
 	case n:
 		return false
@@ -35,6 +52,7 @@ func mutantBool(n int, value bool) bool {
 }
 
 func mutantBound(n int, value, moved bool) bool {
+	mutantReached(n)
 	if mutantOfThisRun == n {
 		return moved
 	}
@@ -43,6 +61,7 @@ func mutantBound(n int, value, moved bool) bool {
 
 // mutantOne is 1 when the mutant is n.
 func mutantOne(n, value int) int {
+	mutantReached(n)
 	if mutantOfThisRun == n {
 		return 1
 	}
@@ -50,7 +69,10 @@ func mutantOne(n, value int) int {
 }
 
 // mutantDoes reports whether a statement stays.
-func mutantDoes(n int) bool { return mutantOfThisRun != n }
+func mutantDoes(n int) bool {
+	mutantReached(n)
+	return mutantOfThisRun != n
+}
 `
 
 // mutated is a file with all its mutants.
