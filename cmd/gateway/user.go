@@ -27,6 +27,7 @@ func userCommand(o *options) *cobra.Command {
 		userAdd(o), userInvite(o), userReset(o), userList(o), userShow(o), userDelete(o), userGroups(o),
 		userStatus(o, "disable", "Shut a person out, at once and everywhere"),
 		userStatus(o, "enable", "Let a person in again"),
+		userStatus(o, "unlock", "Open the sign-in by password that too many wrong ones have shut"),
 		userStatus(o, "approve", "Let in a person who waits for approval, or whose address is not verified"))
 }
 
@@ -176,6 +177,9 @@ func userShow(o *options) *cobra.Command {
 				at = "last used " + instant(*l.LastSignIn)
 			}
 			rows = append(rows, row{"signs in by", l.Origin + " (" + at + ")"})
+		}
+		if u.Shut {
+			rows = append(rows, row{"password", "shut after too many wrong ones; gateway user unlock " + u.Login + " opens it"})
 		}
 		return u, rows, err
 	})

@@ -14,6 +14,7 @@ import (
 	"gateway/internal/accounts"
 	"gateway/internal/audit"
 	"gateway/internal/identity"
+	"gateway/internal/throttle"
 	"gateway/localauth"
 	"gateway/sessions"
 )
@@ -31,6 +32,7 @@ import (
 //	POST   /users/{login}/approve      let in who waits, or whose address is not confirmed
 //	POST   /users/{login}/groups       add, remove, set
 //	POST   /users/{login}/reset        a link to choose another password
+//	POST   /users/{login}/unlock       open the sign-in by password after too many that failed
 //	GET    /invitations                list
 //	POST   /invitations                a link to become a user by a provider
 //	DELETE /invitations/{id}           withdraw
@@ -61,6 +63,7 @@ func (s *Server) AdminHandler() http.Handler {
 	e.POST("/users/:login/approve", s.handle(s.adminApprove))
 	e.POST("/users/:login/groups", s.handle(s.adminGroups))
 	e.POST("/users/:login/reset", s.handle(s.adminReset))
+	e.POST("/users/:login/unlock", s.handle(s.adminUnlock))
 	e.GET("/invitations", s.handle(s.adminInvitations))
 	e.POST("/invitations", s.handle(s.adminInvite))
 	e.DELETE("/invitations/:id", s.handle(s.adminWithdraw))
@@ -92,6 +95,7 @@ type AdminUser struct {
 	Status        string      `json:"status"`
 	Created       time.Time   `json:"created"`
 	Links         []AdminLink `json:"links,omitempty"`
+	Shut          bool        `json:"shut,omitempty"` // the sign-in by password, after too many that failed; said where one is shown
 }
 
 // AdminLink is one way in that a user has.
@@ -189,6 +193,9 @@ func (s *Server) adminShow(c *gin.Context) error {
 		}
 		shown.Links = append(shown.Links, link)
 	}
+	if shown.Shut, err = s.Throttle.Shut(c.Request.Context(), throttle.Cap(throttle.Account(u.Login))); err != nil {
+		return err
+	}
 	writeJSON(c.Writer, http.StatusOK, "application/json", shown)
 	return nil
 }
@@ -273,6 +280,24 @@ func (s *Server) adminStatus(action string, status identity.Status) func(*gin.Co
 		writeJSON(c.Writer, http.StatusOK, "application/json", adminUser(u))
 		return nil
 	}
+}
+
+// adminUnlock opens the sign-in by password at browsers that a login is not
+// known to have.
+func (s *Server) adminUnlock(c *gin.Context) error {
+	ctx := c.Request.Context()
+	u, err := s.byLogin(c)
+	if err != nil {
+		return err
+	}
+	if err := s.Throttle.Forget(ctx, capped(throttle.Account(u.Login))...); err != nil {
+		return err
+	}
+	if err := s.auditAdmin(ctx, "user unlock", u); err != nil {
+		return err
+	}
+	writeJSON(c.Writer, http.StatusOK, "application/json", adminUser(u))
+	return nil
 }
 
 func (s *Server) adminApprove(c *gin.Context) error {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"slices"
 
 	"github.com/gin-gonic/gin"
 
@@ -92,7 +93,7 @@ func (s *Server) choose(p accounts.Purpose) func(*gin.Context) error {
 		if err != nil {
 			return err
 		}
-		s.Throttle.Forgive(append(sources, throttle.Account(login), s.tries(c.Request, login, localauth.WantCookie))...)
+		s.Throttle.Forgive(slices.Concat(sources, capped(throttle.Account(login)), s.tries(c.Request, login, localauth.WantCookie))...)
 		if before.who != nil {
 			s.clearSession(c.Writer)
 		}

@@ -45,7 +45,8 @@ func openDevice(box Sealer, sealed string) (d device, ok bool) {
 }
 
 // device returns the browser if it is one that has signed in under this login.
-// A program has none, nor has a browser with two.
+// A program has none, nor has a browser with two, and one that has failed a
+// hundred times in a row is as unknown as any other.
 func (s *Server) device(r *http.Request, login string, want localauth.Want) (device, bool) {
 	if want != localauth.WantCookie {
 		return device{}, false
@@ -59,22 +60,31 @@ func (s *Server) device(r *http.Request, login string, want localauth.Want) (dev
 	if !ok || s.now().Unix() >= d.expires || subtle.ConstantTimeCompare(d.login[:], whose[:]) != 1 {
 		return device{}, false
 	}
-	return d, true
+	shut, err := s.Throttle.Shut(r.Context(), throttle.Cap(d.tries(login)))
+	return d, err == nil && !shut
 }
 
-// tries returns the bucket of wrong passwords for a login: the browser's own,
-// if it is known, else that of all strangers together.
-func (s *Server) tries(r *http.Request, login string, want localauth.Want) throttle.Bucket {
-	if d, ok := s.device(r, login, want); ok {
-		return throttle.Device(login, hex.EncodeToString(d.id[:]))
-	}
-	return throttle.Account(login)
+// tries is the bucket of wrong passwords at this browser.
+func (d device) tries(login string) throttle.Bucket {
+	return throttle.Device(login, hex.EncodeToString(d.id[:]))
 }
+
+// tries returns the buckets of wrong passwords for a login: the browser's own,
+// if it is known, else those of all strangers together. One forgets with time,
+// the other one counts how many there were in a row.
+func (s *Server) tries(r *http.Request, login string, want localauth.Want) []throttle.Bucket {
+	if d, ok := s.device(r, login, want); ok {
+		return capped(d.tries(login))
+	}
+	return capped(throttle.Account(login))
+}
+
+func capped(b throttle.Bucket) []throttle.Bucket { return []throttle.Bucket{b, throttle.Cap(b)} }
 
 // know makes the browser a known one of the login, or keeps it one.
 func (s *Server) know(w http.ResponseWriter, r *http.Request, login string) {
 	d, ok := s.device(r, login, localauth.WantCookie)
-	if !ok {
+	if !ok { // or no longer
 		_, _ = rand.Read(d.id[:]) // never fails: crypto/rand ends the program instead
 		d.login = sha256.Sum256([]byte(login))
 	}

@@ -131,7 +131,7 @@ func (s *Server) enterLocal(c *gin.Context, req loginRequest, g goal) (entry, st
 	if err != nil {
 		return entry{}, "", challengeError{err, bounded(req.ChallengeID)}
 	}
-	buckets := append(throttle.Sources(s.client(c.Request)), s.tries(c.Request, pending.Login, g.want))
+	buckets := append(throttle.Sources(s.client(c.Request)), s.tries(c.Request, pending.Login, g.want)...)
 	if err := s.admit(ctx, buckets...); err != nil {
 		s.auditFailedSignIn(c, identity.Local, pending.Login, err)
 		return entry{}, "", err
@@ -317,6 +317,9 @@ func (s *Server) loginOk(c *gin.Context, session sessions.Session) loginOk {
 
 func (s *Server) auditFailedSignIn(c *gin.Context, origin, login string, cause error) {
 	outcome, reason := outcomeOf(cause)
+	if limited, ok := errors.AsType[*throttle.Limited](cause); ok && limited.Shut {
+		reason = reasonShut
+	}
 	if refusal, ok := errors.AsType[*localauth.Refusal](cause); ok {
 		reason = string(refusal.Reason)
 	}
@@ -334,6 +337,9 @@ func (s *Server) auditFailedSignIn(c *gin.Context, origin, login string, cause e
 		Kind: audit.SignIn, Outcome: outcome, Reason: reason, Origin: origin, Login: s.known(c, login, cause), Client: s.client(c.Request),
 	})
 }
+
+// reasonShut is why a sign-in by password fails after too many that did.
+const reasonShut = "shut"
 
 // outcomeOf is how the book tells an error: whether it is a no, and the word
 // that strangers are told.

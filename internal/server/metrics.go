@@ -69,9 +69,10 @@ const (
 	signInRefused
 	signInThrottled
 	signInWaiting // for approval, or for an address to be verified
+	signInShut    // by password, after a hundred that failed
 )
 
-var results = [...]string{signInFailed: "failed", signInDone: "done", signInRefused: "refused", signInThrottled: "throttled", signInWaiting: "waiting"}
+var results = [...]string{signInFailed: "failed", signInDone: "done", signInRefused: "refused", signInThrottled: "throttled", signInWaiting: "waiting", signInShut: reasonShut}
 
 // checkBounds are fine where a check that finds everything in memory ends.
 var checkBounds = []time.Duration{
@@ -212,6 +213,8 @@ func (m *Metrics) recorded(e audit.Event) {
 	switch {
 	case e.Reason == "TooManyAttempts":
 		x = signInThrottled
+	case e.Reason == reasonShut:
+		x = signInShut
 	case e.Reason == string(identity.Waiting), e.Reason == string(identity.Unverified):
 		x = signInWaiting
 	case e.Outcome == audit.Done:

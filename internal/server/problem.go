@@ -51,7 +51,13 @@ func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 // describe finds the problem that an error is, and sets Retry-After where
 // waiting helps.
 func describe(h http.Header, err error) problem {
-	if limited, ok := errors.AsType[*throttle.Limited](err); ok {
+	if limited, ok := errors.AsType[*throttle.Limited](err); ok && limited.Shut {
+		h.Set("Retry-After", "86400") // nothing sooner is worth a try
+		return problem{
+			Status: http.StatusTooManyRequests, Error: "TooManyAttempts", Reason: reasonShut, retry: retry(err),
+			Detail: "Too many wrong passwords in a row: the sign-in by password is shut under this login until an administrator opens it. Other ways to sign in work.",
+		}
+	} else if ok {
 		seconds := int(math.Ceil(limited.RetryAfter.Seconds()))
 		h.Set("Retry-After", strconv.Itoa(max(seconds, 1)))
 		return problem{Status: http.StatusTooManyRequests, Error: "TooManyAttempts", Detail: "Too many attempts. Wait, then try again.", retry: retry(err)}

@@ -15,6 +15,9 @@ var kinds = map[string]func(who int) []throttle.Bucket{
 	"one source": func(who int) []throttle.Bucket {
 		return append(throttle.Sources(v4(who)), throttle.Sources(v6(who))[0])
 	},
+	"caps": func(who int) []throttle.Bucket {
+		return []throttle.Bucket{throttle.Cap(throttle.Account(fmt.Sprint(who)))}
+	},
 	"many sources": func(who int) []throttle.Bucket {
 		return append(throttle.Sources(v6(who))[1:], throttle.Sources(netip.Addr{})...)
 	},
@@ -43,9 +46,9 @@ func TestRegions(t *testing.T) {
 					table.Forgive(b...)
 				}
 			}
-			most := uint32(size)
+			most := uint32(2 * size)
 			if size == 0 {
-				most = throttle.DefaultSlots
+				most = 2 * throttle.DefaultSlots
 			}
 			for i := range store.slots {
 				if other, taken := owner[i]; taken {

@@ -25,7 +25,7 @@ func (t *Table) load(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	slots := make([]slot, t.size())
+	slots := make([]slot, 2*t.size())
 	for _, s := range kept {
 		if int(s.Index) < len(slots) {
 			slots[s.Index] = slot{s.Level, s.Last.UnixMilli()}

@@ -24,12 +24,18 @@ type slot struct {
 // leaked returns the level that is left at a time. A time before the last
 // charge counts as that of the charge.
 func (s slot) leaked(now int64, l Limit) uint32 {
+	if l.Shuts {
+		return s.level
+	}
 	gone := max(0, now-s.last) * failure / max(1, l.Leak.Milliseconds())
 	return uint32(max(0, int64(s.level)-gone)) //nolint:gosec // not more than level
 }
 
 // rest returns how long the slot is still limited.
 func (s slot) rest(now int64, l Limit) time.Duration {
+	if l.Shuts {
+		return l.wait(s.level)
+	}
 	return l.wait(s.leaked(now, l)) - time.Duration(now-s.last)*time.Millisecond
 }
 
@@ -50,6 +56,7 @@ const (
 	accounts region = iota // a half
 	near                   // three eighths
 	far                    // an eighth
+	caps                   // as many again: what is never forgotten crowds out nothing else
 )
 
 // of returns where the region begins in a table of n slots, and its size.
@@ -60,6 +67,8 @@ func (r region) of(n uint64) (from, size uint64) {
 		return 4 * eighth, 3 * eighth
 	case far:
 		return 7 * eighth, n - 7*eighth
+	case caps:
+		return n, n
 	case accounts:
 	}
 	return 0, 4 * eighth

@@ -93,18 +93,53 @@ func (t *Table) charge(ctx context.Context, all []place) error {
 		return fmt.Errorf("throttle: load: %w", err)
 	}
 	now := t.now()
-	var rest time.Duration
+	var limited Limited
 	for _, p := range all {
-		rest = max(rest, min(t.rest(p.pair[0], now, p.Limit), t.rest(p.pair[1], now, p.Limit)))
+		if rest := t.limited(p, now); rest > limited.RetryAfter {
+			limited = Limited{rest, p.Shuts}
+		}
 	}
-	if rest > 0 {
-		return &Limited{rest}
+	if limited.RetryAfter > 0 {
+		return &limited
 	}
 	for _, p := range all {
 		for _, i := range p.pair {
 			t.slots[i].charge(now, p.Limit)
 			t.dirty[i] = struct{}{}
 		}
+	}
+	return nil
+}
+
+// limited returns how long a place is: for as long as both of its slots are.
+func (t *Table) limited(p place, now int64) time.Duration {
+	return min(t.rest(p.pair[0], now, p.Limit), t.rest(p.pair[1], now, p.Limit))
+}
+
+// Shut reports whether a bucket takes no attempt any more.
+func (t *Table) Shut(ctx context.Context, b Bucket) (bool, error) {
+	if err := t.valid(); err != nil {
+		return false, err
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if err := t.load(ctx); err != nil {
+		return false, fmt.Errorf("throttle: load: %w", err)
+	}
+	return b.Shuts && t.limited(t.places([]Bucket{b})[0], t.now()) > 0, nil
+}
+
+// Forget takes all that was ever charged to the buckets, on somebody's word, and
+// returns nil once the store has it.
+func (t *Table) Forget(ctx context.Context, buckets ...Bucket) error {
+	for _, b := range buckets {
+		if _, err := t.Shut(ctx, b); err != nil { // which reads the table
+			return err
+		}
+	}
+	t.Forgive(buckets...)
+	if err := t.Flush(ctx); err != nil {
+		return fmt.Errorf("throttle: save: %w", err)
 	}
 	return nil
 }

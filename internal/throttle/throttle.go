@@ -12,9 +12,12 @@
 //	device, by login and id        5   2 s, 4 s, 8 s … 15 min             1 h (all, after a success)
 //	source, IPv4 /32 or IPv6 /64 100   1 s, 2 s, 4 s … 5 min              1 min
 //	source, IPv6 /48 and /32    1000   1 s, 2 s, 4 s … 5 min              5 s
+//	cap, of an account or device 100   shut                               never (all, after a success)
 //
 // So an account takes at most 4 + 96 guesses in a day from wherever they
-// come, and after a day without a failure nothing is left of the earlier ones.
+// come, and after a day without a failure nothing is left of the earlier ones
+// but in its cap: after a hundred in a row, however slowly they came, it is shut
+// until an administrator says otherwise (NIST SP 800-63B-4, section 3.2.2).
 package throttle
 
 import (
@@ -31,6 +34,7 @@ type Limit struct {
 	Max   time.Duration // the longest wait
 	Leak  time.Duration // after so long one failure is forgotten
 	Clear bool          // a success forgets every failure, not its own charge alone
+	Shuts bool          // nothing is forgotten by time: after Free failures no wait helps
 }
 
 // Bucket is what attempts are charged to.
@@ -50,6 +54,16 @@ func Account(login string) Bucket { return Bucket{"account " + login, guesses, a
 // Device is the bucket of one device that has signed in under a canonical login
 // before: what strangers try does not count there.
 func Device(login, id string) Bucket { return Bucket{"device " + id + " " + login, guesses, accounts} }
+
+// consecutive is the limit of wrong passwords in a row.
+var consecutive = Limit{Free: 100, Clear: true, Shuts: true}
+
+// forever is what a bucket that is shut rests.
+const forever = 100 * 365 * 24 * time.Hour
+
+// Cap is the bucket in which the failures of an account or a device are counted
+// for as long as none of its attempts succeeds.
+func Cap(of Bucket) Bucket { return Bucket{"cap of " + of.Name, consecutive, caps} }
 
 // Sources returns the buckets of an address: its /32 if it is IPv4, else its
 // /64, its /48 and its /32. Addresses that are not known share one.
@@ -78,8 +92,11 @@ func source(addr netip.Addr, bits int, l Limit, r region) Bucket {
 // wait returns how long a bucket rests after its last charge.
 func (l Limit) wait(level uint32) time.Duration {
 	over := failures(level) - l.Free
-	if over < 0 {
+	switch {
+	case over < 0:
 		return 0
+	case l.Shuts:
+		return forever
 	}
 	w := l.Base
 	for range over {
@@ -119,6 +136,7 @@ type Store interface {
 // Limited says that an attempt came too early. Nothing was charged for it.
 type Limited struct {
 	RetryAfter time.Duration // more than zero
+	Shut       bool          // no wait helps
 }
 
 // Error says when to come back.

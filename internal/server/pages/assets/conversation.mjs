@@ -5,7 +5,7 @@ import { ScramError, clientFirst, mapPassword, newNonce, prove, verifier, verify
 
 const patience = 30_000; // milliseconds to wait for an answer
 
-// Refusal carries the gateway's error word (or one of Network, Timeout,
+// Refusal carries the gateway's error word (or one of Network, Timeout, Shut,
 // Unexpected and those of ScramError) and, for TooManyAttempts, the wait in
 // seconds.
 export class Refusal extends Error {
@@ -94,6 +94,7 @@ async function post(send, path, value) {
   const body = await response.json().catch(() => null);
   if (body === null || typeof body !== "object") throw new Refusal("Unexpected");
   if (!response.ok) {
+    if (body.error === "TooManyAttempts" && body.reason === "shut") throw new Refusal("Shut"); // no wait helps
     const wait = Number(response.headers.get("Retry-After"));
     throw new Refusal(typeof body.error === "string" ? body.error : "Unexpected", wait > 0 ? wait : 0);
   }

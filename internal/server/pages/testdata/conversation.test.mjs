@@ -93,6 +93,7 @@ test("a server that cannot prove itself is signed out of", async () => {
 for (const [name, path, answer, code, wait, calls] of [
   ["wrong password", "/.gateway/login", [401, { error: "BadUserOrPassword" }], "BadUserOrPassword", 0, ["connect", "login"]],
   ["throttled", "/.gateway/login", [429, { error: "TooManyAttempts" }, { "Retry-After": "45" }], "TooManyAttempts", 45, ["connect", "login"]],
+  ["shut", "/.gateway/login", [429, { error: "TooManyAttempts", reason: "shut" }, { "Retry-After": "86400" }], "Shut", 0, ["connect", "login"]],
   ["throttled without a wait", "/.gateway/connect", [429, { error: "TooManyAttempts" }], "TooManyAttempts", 0, ["connect"]],
   ["too few rounds", "/.gateway/connect", [200, { challenge_id: "x", challenge: "" }], "ServerFirst", 0, ["connect"]],
   ["no challenge", "/.gateway/connect", [200, {}], "Unexpected", 0, ["connect"]],
