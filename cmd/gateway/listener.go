@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"gateway/internal/config"
+	"gateway/internal/keepalive"
 )
 
 // The names of the listeners, as the configuration has them.
@@ -55,7 +56,8 @@ type listener struct {
 	place
 	socket net.Listener
 	server *http.Server
-	gone   atomic.Bool // nobody waits here any more
+	kept   *keepalive.Conns // that the server gave away; nil: none
+	gone   atomic.Bool      // nobody waits here any more
 }
 
 // answer serves until the listener is left or stopped.
@@ -85,7 +87,16 @@ func (h *house) listen(ctx context.Context, where []place) (open []*listener, er
 		if p.name == listenPublic {
 			socket = secured{socket, func() *tls.Config { return h.rooms.Load().tls }}
 		}
-		open = append(open, &listener{place: p, socket: socket, server: h.httpServer(h.at(p.name))})
+		l := &listener{place: p, socket: socket}
+		handler := h.at(p.name)
+		if p.name == listenAuthz {
+			l.kept = &keepalive.Conns{
+				Handler: handler, HeaderTimeout: headerTimeout, BodyTimeout: headerTimeout, IdleTimeout: idleTimeout, MaxHeader: maxHeader, Log: h.log,
+			}
+			handler = l.kept
+		}
+		l.server = h.httpServer(handler)
+		open = append(open, l)
 	}
 	return open, nil
 }
@@ -167,6 +178,9 @@ func stopAll(listeners []*listener) {
 	var all sync.WaitGroup
 	for _, l := range listeners {
 		all.Go(func() {
+			if l.kept != nil {
+				all.Go(func() { _ = l.kept.Shutdown(ctx) }) // beside the server's, which gives no more away by then
+			}
 			if l.server.Shutdown(ctx) != nil {
 				_ = l.server.Close()
 			}
