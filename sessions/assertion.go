@@ -18,7 +18,7 @@ type Asserter struct {
 	Signer   *Signer       // not that of the sessions: its public keys are published
 	Issuer   string        // the portal URL: iss
 	Lifetime time.Duration // 0 is MaxAssertion, which it never exceeds; seconds
-	Held     int           // how many assertions are kept for reuse, about 1 KiB each; 0 is 16,384
+	Held     int           // how many assertions are kept for reuse, about 1 KiB each; 0 is 65,536
 	Now      func() time.Time
 
 	made perRing[assertion] // by the tag of their fingerprint
@@ -44,19 +44,18 @@ type assertionClaims struct {
 }
 
 // Assert returns an assertion (a JWT of type gateway-assertion+jwt, ES256)
-// that p is at the app of that origin, and when it expires. The same p in the
-// same session (sid, which may be empty) gets the same one until half its life
-// is over.
-func (a *Asserter) Assert(p identity.Principal, audience, sid string) (string, time.Time, error) {
+// that p is at the app of that origin, and when it expires. The same p gets
+// the same one, whatever the session, until half its life is over.
+func (a *Asserter) Assert(p identity.Principal, audience string) (string, time.Time, error) {
 	if p.UserID == "" || audience == "" {
 		return "", time.Time{}, errors.New("sessions: an assertion wants a user and an audience")
 	}
 	held := a.Held
 	if held <= 0 {
-		held = 1 << 14
+		held = 1 << 16
 	}
 	made := a.made.of(a.Signer.ring.Load(), held)
-	key, now := made.tags.of(func(buf []byte) []byte { return fingerprint(buf, &p, audience, sid) }), a.now()
+	key, now := made.tags.of(func(buf []byte) []byte { return fingerprint(buf, &p, audience) }), a.now()
 	if old, ok := made.get(key); ok && !now.Before(old.made) && now.Sub(old.made) < old.expires.Sub(old.made)/2 {
 		return old.text, old.expires, nil
 	}
@@ -84,8 +83,8 @@ func (a *Asserter) assert(r *ring, p *identity.Principal, audience string, now t
 
 // fingerprint appends everything that an assertion depends on, each with its
 // length before it, so that no two different inputs read the same.
-func fingerprint(buf []byte, p *identity.Principal, audience, sid string) []byte {
-	for _, s := range [...]string{sid, audience, p.UserID, p.Login, p.Name, p.Email, p.Origin} {
+func fingerprint(buf []byte, p *identity.Principal, audience string) []byte {
+	for _, s := range [...]string{audience, p.UserID, p.Login, p.Name, p.Email, p.Origin} {
 		buf = appendText(buf, s)
 	}
 	verified := byte(0)

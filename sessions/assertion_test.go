@@ -42,7 +42,7 @@ func readAssertion(t *testing.T, signer *sessions.Signer, text, app string) (map
 func TestAssert(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := &sessions.Asserter{Signer: newSigner(t, newKey(t)), Issuer: portal}
-		text, expires, err := a.Assert(person, wiki, "sid-1")
+		text, expires, err := a.Assert(person, wiki)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -78,7 +78,7 @@ func TestAssert(t *testing.T) {
 // Nobody in particular about a person is an empty list, not nothing.
 func TestAssertLittle(t *testing.T) {
 	a := &sessions.Asserter{Signer: newSigner(t, newKey(t)), Issuer: portal}
-	text, _, err := a.Assert(identity.Principal{UserID: "u", Login: "u"}, wiki, "")
+	text, _, err := a.Assert(identity.Principal{UserID: "u", Login: "u"}, wiki)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -87,10 +87,10 @@ func TestAssertLittle(t *testing.T) {
 		t.Errorf("%v, %v", claims, err)
 	}
 	for what, call := range map[string]func() (string, time.Time, error){
-		"nobody":  func() (string, time.Time, error) { return a.Assert(identity.Principal{Login: "x"}, wiki, "sid") },
-		"nowhere": func() (string, time.Time, error) { return a.Assert(person, "", "sid") },
+		"nobody":  func() (string, time.Time, error) { return a.Assert(identity.Principal{Login: "x"}, wiki) },
+		"nowhere": func() (string, time.Time, error) { return a.Assert(person, "") },
 		"unsigned": func() (string, time.Time, error) {
-			return (&sessions.Asserter{Signer: new(sessions.Signer)}).Assert(person, wiki, "sid")
+			return (&sessions.Asserter{Signer: new(sessions.Signer)}).Assert(person, wiki)
 		},
 	} {
 		if text, _, err := call(); err == nil || text != "" {
@@ -103,32 +103,32 @@ func TestAssertLittle(t *testing.T) {
 func TestAssertReuse(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := &sessions.Asserter{Signer: newSigner(t, newKey(t)), Issuer: portal, Lifetime: time.Minute}
-		assert := func(p identity.Principal, audience, sid string) string {
-			text, _, err := a.Assert(p, audience, sid)
+		assert := func(p identity.Principal, audience string) string {
+			text, _, err := a.Assert(p, audience)
 			if err != nil {
 				t.Fatal(err)
 			}
 			return text
 		}
-		first := assert(person, wiki, "sid")
+		first := assert(person, wiki)
 		time.Sleep(29 * time.Second)
-		if assert(person, wiki, "sid") != first {
+		if assert(person, wiki) != first {
 			t.Error("made anew before half its life")
 		}
 		seen := map[string]string{first: "itself"}
 		for what, text := range map[string]string{
-			"audience": assert(person, mail, "sid"), "session": assert(person, wiki, "sid2"),
-			"shifted":       assert(person, "d"+wiki, "si"),
-			"user":          assert(with(func(p *identity.Principal) { p.UserID = "u-bob" }), wiki, "sid"),
-			"login":         assert(with(func(p *identity.Principal) { p.Login = "bob" }), wiki, "sid"),
-			"name":          assert(with(func(p *identity.Principal) { p.Name = "Bob" }), wiki, "sid"),
-			"email":         assert(with(func(p *identity.Principal) { p.Email = "bob@example.com" }), wiki, "sid"),
-			"unverified":    assert(with(func(p *identity.Principal) { p.EmailVerified = false }), wiki, "sid"),
-			"origin":        assert(with(func(p *identity.Principal) { p.Origin = "local" }), wiki, "sid"),
-			"fewer groups":  assert(with(func(p *identity.Principal) { p.Groups = p.Groups[:1] }), wiki, "sid"),
-			"joined groups": assert(with(func(p *identity.Principal) { p.Groups = []string{"corp:staffops"} }), wiki, "sid"),
-			"moved groups":  assert(with(func(p *identity.Principal) { p.Groups, p.AMR = nil, append(p.Groups, p.AMR...) }), wiki, "sid"),
-			"factors":       assert(with(func(p *identity.Principal) { p.AMR = nil }), wiki, "sid"),
+			"audience":      assert(person, mail),
+			"shifted":       assert(with(func(p *identity.Principal) { p.UserID = p.UserID[1:] }), wiki+person.UserID[:1]),
+			"user":          assert(with(func(p *identity.Principal) { p.UserID = "u-bob" }), wiki),
+			"login":         assert(with(func(p *identity.Principal) { p.Login = "bob" }), wiki),
+			"name":          assert(with(func(p *identity.Principal) { p.Name = "Bob" }), wiki),
+			"email":         assert(with(func(p *identity.Principal) { p.Email = "bob@example.com" }), wiki),
+			"unverified":    assert(with(func(p *identity.Principal) { p.EmailVerified = false }), wiki),
+			"origin":        assert(with(func(p *identity.Principal) { p.Origin = "local" }), wiki),
+			"fewer groups":  assert(with(func(p *identity.Principal) { p.Groups = p.Groups[:1] }), wiki),
+			"joined groups": assert(with(func(p *identity.Principal) { p.Groups = []string{"corp:staffops"} }), wiki),
+			"moved groups":  assert(with(func(p *identity.Principal) { p.Groups, p.AMR = nil, append(p.Groups, p.AMR...) }), wiki),
+			"factors":       assert(with(func(p *identity.Principal) { p.AMR = nil }), wiki),
 		} {
 			if other, dup := seen[text]; dup {
 				t.Errorf("%s: gets the one of %s", what, other)
@@ -136,14 +136,14 @@ func TestAssertReuse(t *testing.T) {
 			seen[text] = what
 		}
 		time.Sleep(time.Second)
-		if assert(person, wiki, "sid") == first {
+		if assert(person, wiki) == first {
 			t.Error("reused beyond half its life")
 		}
-		again := assert(person, wiki, "sid")
+		again := assert(person, wiki)
 		if err := a.Signer.Replace(newKey(t), nil); err != nil {
 			t.Fatal(err)
 		}
-		if assert(person, wiki, "sid") == again {
+		if assert(person, wiki) == again {
 			t.Error("reused beyond its key")
 		}
 	})
@@ -166,15 +166,15 @@ func TestAssertLifetime(t *testing.T) {
 	} {
 		now := time.Date(2030, 1, 1, 0, 0, 0, 999, time.UTC)
 		a := &sessions.Asserter{Signer: newSigner(t, newKey(t)), Issuer: portal, Lifetime: row.given, Now: func() time.Time { return now }}
-		if _, expires, err := a.Assert(person, wiki, "sid"); err != nil || expires.Sub(now.Truncate(time.Second)) != row.want {
+		if _, expires, err := a.Assert(person, wiki); err != nil || expires.Sub(now.Truncate(time.Second)) != row.want {
 			t.Errorf("lifetime %v: expires %v after, %v; want %v", row.given, expires.Sub(now), err, row.want)
 		}
-		first, _, err := a.Assert(person, wiki, "sid")
+		first, _, err := a.Assert(person, wiki)
 		if err != nil {
 			t.Fatal(err)
 		}
 		now = now.Add(-time.Hour) // the clock goes back: not the one of the future
-		if again, _, err := a.Assert(person, wiki, "sid"); err != nil || again == first {
+		if again, _, err := a.Assert(person, wiki); err != nil || again == first {
 			t.Errorf("lifetime %v: an assertion of the future is reused, %v", row.given, err)
 		}
 	}
@@ -188,7 +188,7 @@ func TestAssertNeverCrosses(t *testing.T) {
 		all.Go(func() {
 			me := with(func(p *identity.Principal) { p.UserID = string(rune('a' + i)) })
 			for range 50 {
-				text, _, err := a.Assert(me, wiki, "sid")
+				text, _, err := a.Assert(me, wiki)
 				if err != nil {
 					t.Error(err)
 					return

@@ -90,7 +90,7 @@ func BenchmarkAssert(b *testing.B) {
 	a := &sessions.Asserter{Signer: newSigner(b, newKey(b)), Issuer: portal}
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, _, err := a.Assert(person, wiki, "SID"); err != nil {
+		if _, _, err := a.Assert(person, wiki); err != nil {
 			b.Fatal(err)
 		}
 	}

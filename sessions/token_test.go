@@ -328,7 +328,7 @@ func TestTypesApart(t *testing.T) {
 	root, _ := h.signIn(t)
 	s, token := h.enter(t, root, wiki)
 	a := &sessions.Asserter{Signer: h.Signer, Issuer: portal}
-	assertion, _, err := a.Assert(identity.Principal{UserID: s.UserID, Login: "alice"}, wiki, s.ID)
+	assertion, _, err := a.Assert(identity.Principal{UserID: s.UserID, Login: "alice"}, wiki)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -132,7 +132,7 @@ func (s *Server) assertion(v verdict, audience string) (string, error) {
 	if v.who == nil {
 		return "", nil
 	}
-	token, _, err := s.Asserter.Assert(*v.who, audience, v.session.ID)
+	token, _, err := s.Asserter.Assert(*v.who, audience)
 	if err != nil {
 		return "", fmt.Errorf("%w: %w", errUnavailable, err)
 	}
