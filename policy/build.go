@@ -80,15 +80,22 @@ func (b *builder) app(c App) {
 		b.policy.picky = append(b.policy.picky, a)
 	}
 	b.hosts(at, c, a)
+	b.says(at, c.Name, a, c.Allow, c.Rules)
+	b.candidate(at, c, a)
+}
+
+// says compiles who may pass: one rule for everything, or rules in order. What
+// is in front of their index names them.
+func (b *builder) says(at, name string, a *app, allow *Subjects, rules []Rule) {
 	switch {
-	case c.Allow != nil && c.Rules != nil:
+	case allow != nil && rules != nil:
 		b.complain(at+".allow", "stands beside rules: make it the last rule")
-	case c.Allow != nil:
-		b.place(a, ready{rule: rule{name: c.Name + "[0]", methods: allMethods, admits: b.subjects(at+".allow", *c.Allow)}, patterns: [][]string{everyPath}})
-	case len(c.Rules) == 0:
+	case allow != nil:
+		b.place(a, ready{rule: rule{name: name + "[0]", methods: allMethods, admits: b.subjects(at+".allow", *allow)}, patterns: [][]string{everyPath}})
+	case len(rules) == 0:
 		b.complain(at, "neither allow nor rules: nobody could pass")
 	default:
-		b.rules(at, c, a)
+		b.rules(at, name, rules, a)
 	}
 }
 

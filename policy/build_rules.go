@@ -14,17 +14,20 @@ type ready struct {
 }
 
 // rules compiles the app's rules in order.
-func (b *builder) rules(at string, c App, a *app) {
+func (b *builder) rules(at, name string, rules []Rule, a *app) {
+	if b.anyObserved(rules) {
+		a.beside = &app{name: a.name, fold: a.fold, origins: a.origins}
+	}
 	names := map[string]bool{}
-	for i, r := range c.Rules {
+	for i, r := range rules {
 		at := fmt.Sprintf("%s.rules[%d]", at, i)
 		if r.Use != "" {
-			b.use(at, a, r, fmt.Sprintf("%s[%d]", c.Name, i), names)
+			b.use(at, a, r, fmt.Sprintf("%s[%d]", name, i), names)
 			continue
 		}
 		compiled := b.rule(at, r, a.fold)
 		if compiled.name == "" {
-			compiled.name = fmt.Sprintf("%s[%d]", c.Name, i)
+			compiled.name = fmt.Sprintf("%s[%d]", name, i)
 		} else if b.ruleName(at+".name", r.Name); names[r.Name] {
 			b.complain(at+".name", "two rules have the name %q", r.Name)
 		}
@@ -53,6 +56,7 @@ func (b *builder) use(at string, a *app, r Rule, name string, names map[string]b
 				b.complain(at+".use", "two rules have the name %q", one.name)
 			}
 			names[one.name] = true
+			one.observed = one.observed || r.Observe
 			if a.fold {
 				one.patterns = b.foldAll(at+".use", one.patterns)
 			}
@@ -97,7 +101,7 @@ func (b *builder) ruleSet(name string, rules []Rule) {
 
 // rule compiles one rule.
 func (b *builder) rule(at string, r Rule, fold bool) ready {
-	compiled := ready{rule: rule{name: r.Name, named: r.Methods, paths: r.Paths, deny: r.Deny}}
+	compiled := ready{rule: rule{name: r.Name, named: r.Methods, paths: r.Paths, deny: r.Deny, observed: r.Observe}}
 	compiled.methods = b.methods(at+".methods", r.Methods)
 	if compiled.patterns = b.patterns(at+".paths", r.Paths, fold); compiled.patterns == nil {
 		compiled.patterns = [][]string{everyPath}
@@ -229,20 +233,38 @@ func (b *builder) foldAll(at string, patterns [][]string) [][]string {
 const oddLetter = "a path has a letter whose case is not the same everywhere, and case_insensitive is set"
 
 // place appends the rule to the app. It names the earlier rules that leave it
-// nothing to decide, if they do.
+// nothing to decide, if they do. One that is only observed decides beside the
+// app, and admits nobody.
 func (b *builder) place(a *app, r ready) (before []string) {
+	if r.observed {
+		before = a.beside.shadow(r)
+		a.rules = append(a.rules, r.rule)
+		a.beside.put(r)
+		return before
+	}
 	before = a.shadow(r)
+	if a.beside != nil {
+		a.beside.put(r)
+	}
+	a.put(r)
+	switch {
+	case a.candidate: // which admits nobody
+	case len(a.origins) > 0:
+		a.people.add(&r.admits, r.personal())
+	default:
+		b.policy.people.add(&r.admits, r.personal())
+	}
+	return before
+}
+
+// put lets the rule decide what no rule before it does.
+func (a *app) put(r ready) {
 	e := end{rule: len(a.rules), methods: r.methods}
 	for _, pattern := range r.patterns {
 		a.paths.add(pattern, e)
 	}
+	r.observed = false
 	a.rules = append(a.rules, r.rule)
-	if len(a.origins) > 0 {
-		a.people.add(&r.admits, r.personal())
-		return before
-	}
-	b.policy.people.add(&r.admits, r.personal())
-	return before
 }
 
 // shadow names the rules that leave another one nothing to decide; none if it

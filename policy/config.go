@@ -13,6 +13,7 @@ type Config struct {
 	Subjects map[string]Set    // sets of people, for allow to name
 	RuleSets map[string][]Rule // lists of rules, for apps to use
 	Apps     []App
+	Observe  *Config // another one, that is observed beside this; instead of what apps and rules of this one observe
 }
 
 // App is the part of an app's configuration that the policy reads. Exactly one
@@ -26,6 +27,15 @@ type App struct {
 
 	Origins         []string `yaml:"origins"`          // the doors that count here; none: all
 	CaseInsensitive bool     `yaml:"case_insensitive"` // whether paths are compared without regard to case
+
+	Observe *Candidate `yaml:"observe"` // what is observed beside Allow or Rules; nil: at most some of the rules
+}
+
+// Candidate is what an app could have instead of its Allow or Rules. Exactly
+// one of both is given.
+type Candidate struct {
+	Allow *Subjects `yaml:"allow"`
+	Rules []Rule    `yaml:"rules"`
 }
 
 // Rule is one rule of an app: Methods and Paths say which requests it decides,
@@ -43,6 +53,7 @@ type Rule struct {
 	MaxAge   time.Duration `yaml:"max_age"`  // how long ago they may have proved the newest
 	When     string        `yaml:"when"`     // what else must be true, in the Common Expression Language
 	Tokens   Tokens        `yaml:"tokens"`   // what app tokens are good for
+	Observe  bool          `yaml:"observe"`  // it decides nothing: it is only observed. All of a set's rules, beside Use
 }
 
 // Tokens says what app tokens are good for at a rule. Without a word they count

@@ -136,6 +136,8 @@ type rule struct {
 	when    *condition // whatever is true
 	tokens  Tokens
 	admits  subjects
+
+	observed bool // it decides nothing: it is in no tree of its app
 }
 
 // personal reports whether the rule asks something that only a person meets.

@@ -17,13 +17,16 @@ type Explanation struct {
 	Decision
 	Rules []Look   `json:"rules"` // in order; the last one decides, if one does
 	Needs []string `json:"needs"` // what would have to change for the request to pass: all of it. None if it passes
+
+	Observed *Explanation `json:"observed,omitempty"` // what would be if what is only observed counted; nil where nothing is
 }
 
 // Look is what was found about one rule.
 type Look struct {
-	Rule     string    `json:"rule"`     // its own name, else app[index]
-	Decides  bool      `json:"decides"`  // it has the method and the path
-	Findings []Finding `json:"findings"` // of a rule that decides also what it says of the client and the person
+	Rule     string    `json:"rule"`               // its own name, else app[index]
+	Decides  bool      `json:"decides"`            // it has the method and the path
+	Findings []Finding `json:"findings"`           // of a rule that decides also what it says of the client and the person
+	Observed bool      `json:"observed,omitempty"` // it is only observed, and decides nothing
 }
 
 // Finding is one thing that a rule asks, and whether the request has it. Of
@@ -42,6 +45,15 @@ func (f Finding) Admits() bool { return strings.HasPrefix(f.About, "allow") }
 // Explain answers a request as Decide does, and says why. It takes time in the
 // number of the app's rules: it is for people who ask, not for each request.
 func (p *Policy) Explain(r Request) Explanation {
+	e := p.explain(r)
+	if p.Observes(r.Host) {
+		would := p.observed.explain(r)
+		e.Observed = &would
+	}
+	return e
+}
+
+func (p *Policy) explain(r Request) Explanation {
 	e := Explanation{Decision: p.Decide(r), Rules: []Look{}, Needs: []string{}}
 	a := p.app(r.Host)
 	if a == nil {
@@ -64,7 +76,7 @@ func (p *Policy) Explain(r Request) Explanation {
 func (r *rule) look(a *app, q Request) Look {
 	methods := Finding{"methods", r.methods&methodBit(q.Method) != 0 && q.Method != "", some(r.named, "every method"), q.Method}
 	paths := Finding{"paths", a.covers(r, string(q.Path)), some(r.paths, "every path"), string(q.Path)}
-	l := Look{Rule: r.name, Decides: methods.Holds && paths.Holds, Findings: []Finding{methods, paths}}
+	l := Look{Rule: r.name, Decides: !r.observed && methods.Holds && paths.Holds, Findings: []Finding{methods, paths}, Observed: r.observed}
 	if l.Decides {
 		l.Findings = append(l.Findings, r.findings(a, q)...)
 	}

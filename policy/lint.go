@@ -56,15 +56,36 @@ func (l *linter) remark(path string, wrong bool, format string, args ...any) {
 
 func (l *linter) app(a *app, c App) {
 	l.names(c.Allow)
-	for _, r := range c.Rules {
+	rules := c.Rules
+	if c.Observe != nil {
+		l.names(c.Observe.Allow)
+		rules = slices.Concat(rules, c.Observe.Rules)
+	}
+	for _, r := range rules {
 		l.names(r.Allow)
 		l.ruleSets[r.Use] = true
 	}
+	l.rules(a)
+	if a.beside != nil && a.beside.candidate {
+		l.rules(a.beside)
+	}
+}
+
+// rules remarks what the rules of an app, or of its candidate, hardly mean. One
+// that is only observed is judged where it would count.
+func (l *linter) rules(a *app) {
 	for i := range a.rules {
 		r := &a.rules[i]
 		at := "apps." + a.name + ": " + r.name
-		l.shadowed(at, a, i)
+		if r.observed {
+			l.shadowed(at, a.beside, i)
+		} else {
+			l.shadowed(at, a, i)
+			l.replaced(at, a, i)
+		}
 		switch {
+		case r.observed, a.candidate:
+			l.remark(at, false, "is only observed")
 		case r.deny:
 		case r.open():
 			l.remark(at, false, "open to everyone: %s %s", some(r.named, "every method of"), some(r.paths, "every path"))
@@ -76,6 +97,47 @@ func (l *linter) app(a *app, c App) {
 			l.remark(at, true, "asks for %d factors, and there is no second one yet that people could prove: admits nobody", r.factors)
 		}
 	}
+}
+
+// replaced remarks a rule that would have nothing left to decide if those that
+// are only observed counted.
+func (l *linter) replaced(at string, a *app, index int) {
+	if a.beside == nil || a.beside.candidate {
+		return
+	}
+	r, names := &a.rules[index], []string(nil)
+	patterns := [][]string{everyPath}
+	if len(r.paths) > 0 {
+		patterns = a.parsed(r.paths)
+	}
+	for _, pattern := range patterns {
+		left := r.methods
+		for _, e := range a.beside.paths.before(pattern) {
+			if e.rule < index && left&e.methods != 0 {
+				left &^= e.methods
+				names = append(names, a.rules[e.rule].name)
+			}
+		}
+		if left != 0 {
+			return
+		}
+	}
+	slices.Sort(names)
+	l.remark(at, false, "would decide nothing any more if what is only observed counted: %s before it", strings.Join(slices.Compact(names), ", "))
+}
+
+// parsed returns the patterns of a rule that New has read.
+func (a *app) parsed(paths []string) [][]string {
+	var all [][]string
+	for _, raw := range paths {
+		if a.fold {
+			raw, _ = folded(raw)
+		}
+		if pattern, err := parsePattern(raw); err == nil {
+			all = append(all, pattern)
+		}
+	}
+	return all
 }
 
 // names takes note of the sets that a rule names.

@@ -32,16 +32,22 @@ type Policy struct {
 	wildcards map[canonical.Host]*app // by what follows the first label
 	people    subjects                // whom some rule admits, all rules together, of apps that take every door
 	picky     []*app                  // apps that do not
+
+	observed *Policy           // as it would be if what is only observed counted; nil: nothing is
+	whole    bool              // observed is of another configuration
+	editions map[string]string // of apps that are observed, by name
 }
 
 // app is a protected site: its rules in order, and the tree of their paths.
 type app struct {
-	name    string
-	rules   []rule
-	paths   node
-	origins set      // the doors that count; none: all
-	people  subjects // whom some rule admits, if there are origins
-	fold    bool     // paths are compared without regard to case
+	name      string
+	rules     []rule
+	paths     node
+	origins   set      // the doors that count; none: all
+	people    subjects // whom some rule admits, if there are origins
+	fold      bool     // paths are compared without regard to case
+	candidate bool     // it is only observed
+	beside    *app     // as it would be if what is only observed counted; nil: nothing is
 }
 
 // New compiles a configuration, or returns every complaint about it, each a
@@ -52,6 +58,7 @@ func New(c Config) (*Policy, error) {
 	for _, a := range c.Apps {
 		b.app(a)
 	}
+	b.observe(c)
 	b.compile()
 	if len(b.complaints) > 0 {
 		return nil, errors.Join(b.complaints...)
@@ -120,13 +127,13 @@ type RuleName struct{ App, Rule string }
 
 // String is the rule's name, after its app's if it has one of its own.
 func (n RuleName) String() string {
-	if strings.HasPrefix(n.Rule, n.App+"[") {
+	if strings.HasPrefix(n.Rule, n.App+"[") || strings.HasPrefix(n.Rule, n.App+".observe[") {
 		return n.Rule
 	}
 	return n.App + ": " + n.Rule
 }
 
-// Rules names every rule, app by app, in order.
+// Rules names every rule that can decide, app by app, in order.
 func (p *Policy) Rules() []RuleName {
 	var all []RuleName
 	if p == nil {
@@ -134,7 +141,9 @@ func (p *Policy) Rules() []RuleName {
 	}
 	for _, a := range p.apps {
 		for i := range a.rules {
-			all = append(all, RuleName{a.name, a.rules[i].name})
+			if !a.rules[i].observed {
+				all = append(all, RuleName{a.name, a.rules[i].name})
+			}
 		}
 	}
 	return all

@@ -26,7 +26,7 @@ func (apps reference) decide(r policy.Request) policy.Decision {
 		rules = []policy.Rule{{Allow: app.Allow}}
 	}
 	for i, rule := range rules {
-		if covers(rule, r.Method, string(r.Path), app.CaseInsensitive) {
+		if !rule.Observe && covers(rule, r.Method, string(r.Path), app.CaseInsensitive) {
 			name := rule.Name
 			if name == "" {
 				name = app.Name + "[" + string(rune('0'+i)) + "]"

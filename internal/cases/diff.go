@@ -2,7 +2,6 @@ package cases
 
 import (
 	"bytes"
-	"cmp"
 	"fmt"
 	"io"
 
@@ -76,8 +75,7 @@ func (d *Diff) Write(out io.Writer) error {
 		changes []Change
 	}{{"+", d.Gains}, {"-", d.Losses}, {"~", d.Others}} {
 		for _, c := range kind.changes {
-			fmt.Fprintf(&b, "%s %s: %v by %s, was %v by %s\n", kind.sign, printable(c.Title),
-				c.New.Effect, printable(cmp.Or(c.New.Rule, "no rule")), c.Old.Effect, printable(cmp.Or(c.Old.Rule, "no rule")))
+			fmt.Fprintf(&b, "%s %s: %s, was %s\n", kind.sign, printable(c.Title), printable(by(c.New)), printable(by(c.Old)))
 		}
 	}
 	fmt.Fprintf(&b, "of %d requests %d gain, %d lose, %d are refused in another way\n", d.Asked, len(d.Gains), len(d.Losses), len(d.Others))

@@ -38,6 +38,8 @@ type Case struct {
 	Rule    string `yaml:"rule"`    // the deciding rule; none: any. "none": no rule
 	Reason  string `yaml:"reason"`  // of the decision; none: any
 
+	Observed string `yaml:"observed"` // what would be expected if what is only observed counted; none: anything
+
 	Line int `yaml:"-"` // where it stands in the file
 }
 
@@ -130,9 +132,12 @@ func (f *File) resolve(c *Case, at string, complain func(path, format string, ar
 	if !slices.Contains(effects, c.Expect) {
 		complain(at+".expect", "must be one of %s", strings.Join(effects, ", "))
 	}
+	if c.Observed != "" && !slices.Contains(effects, c.Observed) {
+		complain(at+".observed", "must be one of %s", strings.Join(effects, ", "))
+	}
 }
 
-// effects are the words of expect.
+// effects are the words of expect and observed.
 var effects = []string{policy.Allow.String(), policy.Deny.String(), policy.Login.String(), policy.StepUp.String()}
 
 func (p *Person) check(at string, complain func(path, format string, args ...any)) {

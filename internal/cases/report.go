@@ -19,6 +19,9 @@ type Report struct {
 	Failed  int      `json:"failed"`
 	Rules   int      `json:"rules"`  // of the policy
 	Missed  []string `json:"missed"` // rules that decided no case
+
+	Observed   int      `json:"observed"`   // rules that are only observed
+	Unobserved []string `json:"unobserved"` // those that would have decided no case
 }
 
 // Result is what came of a case.
@@ -56,8 +59,14 @@ func (r *Result) answer() string {
 	if r.Refused != "" {
 		return "deny, before any rule: " + r.Refused
 	}
-	return fmt.Sprintf("%v by %s", r.Got.Effect, cmp.Or(r.Got.Rule, "no rule"))
+	if would := r.Got.Observed; would != nil && would.Effect != r.Got.Effect {
+		return fmt.Sprintf("%s, observed %s", by(r.Got.Decision), by(would.Decision))
+	}
+	return by(r.Got.Decision)
 }
+
+// by says a decision in a few words.
+func by(d policy.Decision) string { return fmt.Sprintf("%v by %s", d.Effect, cmp.Or(d.Rule, "no rule")) }
 
 // Write writes the report for people: what failed and why, or with all every
 // case; then how many there were and which rules decided none.
@@ -77,12 +86,19 @@ func (r *Report) Write(out io.Writer, all bool) error {
 	for _, rule := range r.Missed {
 		fmt.Fprintf(&b, "never decided: %s\n", printable(rule))
 	}
+	if r.Observed > 0 {
+		fmt.Fprintf(&b, "%d of %d observed rules would have decided one\n", r.Observed-len(r.Unobserved), r.Observed)
+	}
+	for _, rule := range r.Unobserved {
+		fmt.Fprintf(&b, "would never have decided: %s\n", printable(rule))
+	}
 	_, err := out.Write(b.Bytes())
 	return err
 }
 
 // Explain writes an explanation for people: the answer, what would have to
-// change, and each rule with what it asks.
+// change, and each rule with what it asks; then the same of what would be if
+// what is only observed counted.
 func Explain(out io.Writer, e policy.Explanation) error {
 	var b bytes.Buffer
 	fmt.Fprintf(&b, "%v: %s, %s\n", e.Effect, printable(cmp.Or(e.Rule, "no rule")), e.Reason)
@@ -90,6 +106,13 @@ func Explain(out io.Writer, e policy.Explanation) error {
 		fmt.Fprintf(&b, "to pass it needs %s\n", printable(need))
 	}
 	explain(&b, e, "")
+	if would := e.Observed; would != nil {
+		fmt.Fprintf(&b, "\nif what is only observed counted:\n%v: %s, %s\n", would.Effect, printable(cmp.Or(would.Rule, "no rule")), would.Reason)
+		for _, need := range would.Needs {
+			fmt.Fprintf(&b, "to pass it would need %s\n", printable(need))
+		}
+		explain(&b, *would, "")
+	}
 	_, err := out.Write(b.Bytes())
 	return err
 }
@@ -99,6 +122,10 @@ func Explain(out io.Writer, e policy.Explanation) error {
 func explain(b *bytes.Buffer, e policy.Explanation, indent string) {
 	w := tabwriter.NewWriter(b, 0, 0, 2, ' ', 0)
 	for _, l := range e.Rules {
+		if l.Observed {
+			_, _ = fmt.Fprintf(w, "%s%s\t-\tobserve\tdecides nothing\tis only observed\n", indent, printable(l.Rule))
+			continue
+		}
 		for i, f := range l.Findings {
 			if !l.Decides && f.Holds {
 				continue

@@ -24,7 +24,7 @@ func (p Person) String() string { return cmp.Or(p.word, p.User, p.Login) }
 
 // Try tries all cases of all files.
 func (r *Runner) Try(files ...File) Report {
-	report := Report{Results: []Result{}, Missed: []string{}}
+	report := Report{Results: []Result{}, Missed: []string{}, Unobserved: []string{}}
 	for _, f := range files {
 		for _, c := range f.Cases {
 			result := r.try(c)
@@ -40,6 +40,15 @@ func (r *Runner) Try(files ...File) Report {
 		reached := func(one Result) bool { return one.Got.App == rule.App && one.Got.Rule == rule.Rule }
 		if !slices.ContainsFunc(report.Results, reached) {
 			report.Missed = append(report.Missed, rule.String())
+		}
+	}
+	for _, rule := range r.Policy.ObservedRules() {
+		report.Observed++
+		reached := func(one Result) bool {
+			return one.Got.Observed != nil && one.Got.Observed.App == rule.App && one.Got.Observed.Rule == rule.Rule
+		}
+		if !slices.ContainsFunc(report.Results, reached) {
+			report.Unobserved = append(report.Unobserved, rule.String())
 		}
 	}
 	return report
@@ -59,7 +68,7 @@ func (r *Runner) try(c Case) Result {
 	if result.Refused = ask.Refuse; ask.Refuse == "" {
 		result.Got = r.Policy.Explain(request)
 	}
-	result.Wrong = c.compare(result.Got.Decision)
+	result.Wrong = c.compare(result.Got)
 	result.Holds = result.Wrong == ""
 	return result
 }
@@ -117,7 +126,7 @@ func (r *Runner) principal(p Person, now time.Time) (*identity.Principal, error)
 }
 
 // compare says what is not as expected.
-func (c *Case) compare(got policy.Decision) string {
+func (c *Case) compare(got policy.Explanation) string {
 	var wrong []string
 	if got.Effect.String() != c.Expect {
 		wrong = append(wrong, fmt.Sprintf("got %v, want %s", got.Effect, c.Expect))
@@ -127,6 +136,13 @@ func (c *Case) compare(got policy.Decision) string {
 	}
 	if c.Reason != "" && string(got.Reason) != c.Reason {
 		wrong = append(wrong, fmt.Sprintf("reason %s, want %s", got.Reason, c.Reason))
+	}
+	switch {
+	case c.Observed == "":
+	case got.Observed == nil:
+		wrong = append(wrong, "nothing is observed there, want "+c.Observed)
+	case got.Observed.Effect.String() != c.Observed:
+		wrong = append(wrong, fmt.Sprintf("observed %v, want %s", got.Observed.Effect, c.Observed))
 	}
 	return strings.Join(wrong, "; ")
 }

@@ -194,6 +194,16 @@ var reference = map[string]about{
 	"apps.*.rules[].when":    {meaning: "What must be true besides: an expression in CEL, a condition beside allow. docs/policy.md has its variables.", example: `request.method == "GET" || "ops" in user.groups`},
 
 	"apps.*.rules[].tokens": {meaning: "What app tokens are good for: allow, they meet factors and max_age, too; refuse, they do not pass. Without it they pass as the person they are of, where neither factors nor max_age is asked for.", example: "refuse"},
+	"apps.*.rules[].observe": {meaning: "Whether the rule decides nothing, and is only observed: what would be decided if it counted is counted and listed beside. Beside use it is for all rules of the set.", standard: false, example: true},
+
+	"apps.*.observe": {
+		meaning: "What is observed instead of allow or rules: what it would decide is counted and listed beside what they do.",
+		example: members{{"allow", members{{"groups", []string{"staff"}}}}},
+		either:  []string{"allow rules"},
+	},
+	"apps.*.observe.allow":   {meaning: "Who could use the whole app: everyone, signed-in, or lists.", example: "signed-in"},
+	"apps.*.observe.rules":   {meaning: "Rules instead, with the keys of apps.*.rules[] but observe. The first whose methods and paths match would decide."},
+	"apps.*.observe.rules[]": {meaning: "One rule.", either: []string{"allow deny use"}},
 
 	"subjects":    {meaning: "Sets of people by name, for allow to name."},
 	"subjects.*":  {meaning: "One set: lists, of which one entry must match.", example: members{{"groups", []string{"ops"}}, {"users", []string{"carol"}}}},
@@ -218,8 +228,10 @@ func (s *shape) about() about {
 	if row, ok := reference[ref]; ok {
 		return row
 	}
-	if rest, ok := strings.CutPrefix(ref, "rule_sets.*[]"); ok {
-		ref = "apps.*.rules[]" + rest
+	for _, list := range []string{"rule_sets.*[]", "apps.*.observe.rules[]"} {
+		if rest, ok := strings.CutPrefix(ref, list); ok {
+			ref = "apps.*.rules[]" + rest
+		}
 	}
 	if row, ok := reference[ref]; ok {
 		return row

@@ -87,7 +87,7 @@ func (p *page) rows(out *bytes.Buffer, path string, of yaml.MapSlice) {
 			p.rows(out, id, element)
 		}
 	}
-	if element := slice(at(object(of), "items")); element != nil && path != "rule_sets.*" { // which are those of apps
+	if element := slice(at(object(of), "items")); element != nil && path != "rule_sets.*" && path != "apps.*.observe.rules" { // which are those of apps
 		p.rows(out, path+"[]", element)
 	}
 }
@@ -240,6 +240,9 @@ func TestSchema(t *testing.T) {
 		fmt.Sprintf(app, "allow: everyone, hosts: [b.localhost]"):                                                           false,
 		fmt.Sprintf(app, "rules: [{allow: {}}, {deny: true}]"):                                                              true,
 		fmt.Sprintf(app, "rules: [{allow: {users: [a]}, paths: [1]}]"):                                                      false,
+		fmt.Sprintf(app, "allow: everyone, observe: {allow: {users: [a]}}"):                                                 true,
+		fmt.Sprintf(app, "allow: everyone, observe: {allow: everyone, rules: []}"):                                          false,
+		fmt.Sprintf(app, "allow: everyone, observe: true"):                                                                  false,
 	} {
 		if err := schema.Validate(instance(t, []byte(file))); (err == nil) != ok {
 			t.Errorf("%s: %v, want ok %t", file, err, ok)

@@ -191,6 +191,10 @@ func (v *validation) apps() {
 			v.adopt(path+".headers", err)
 		}
 		v.rules(path+".rules", app.Rules)
+		if app.Observe != nil {
+			v.subjects(path+".observe.allow", app.Observe.Allow)
+			v.rules(path+".observe.rules", app.Observe.Rules)
+		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(v.Subjects)) {
 		set := v.Subjects[name].Subjects()

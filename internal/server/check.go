@@ -180,6 +180,9 @@ func (s *Server) because(q question, v verdict) *pages.Because {
 	e := s.Policy.Load().Explain(s.request(q, v.who))
 	because := &pages.Because{Rule: e.Rule, Reason: string(e.Reason), Needs: e.Needs}
 	for _, l := range e.Rules {
+		if l.Observed {
+			continue
+		}
 		for _, f := range l.Findings {
 			if l.Decides || !f.Holds {
 				because.Findings = append(because.Findings, pages.Finding{Rule: l.Rule, About: f.About, Wants: f.Wants, Has: f.Has, Holds: f.Holds})
