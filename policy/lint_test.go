@@ -10,9 +10,11 @@ import (
 
 func TestLint(t *testing.T) {
 	c := policy.Config{
-		Subjects: map[string]policy.Set{"crew": {Users: []string{"a"}}, "idle": {Users: []string{"b"}}, "inner": {Users: []string{"c"}}},
+		Subjects: map[string]policy.Set{"crew": {Users: []string{"a"}}, "idle": {Users: []string{"b"}}, "inner": {Users: []string{"c"}}, "hers": {Users: []string{"d"}}},
 		RuleSets: map[string][]policy.Rule{
 			"health": {{Paths: []string{"/healthz"}, Allow: everyone}, {Paths: []string{"/x"}, Allow: &policy.Subjects{Sets: []string{"inner"}}}},
+			"later":  {{Paths: []string{"/c"}, Allow: everyone, Observe: true}},
+			"last":   {{Paths: []string{"/d", "/a"}, Allow: everyone}},
 			"spare":  {{Paths: []string{"/y"}, Deny: true}},
 		},
 		Apps: []policy.App{
@@ -28,6 +30,10 @@ func TestLint(t *testing.T) {
 			}},
 			{Name: "loose", Host: "loose.test", CaseInsensitive: true, Rules: []policy.Rule{{Paths: []string{"/A"}, Deny: true}, {Paths: []string{"/a", "/b"}, Deny: true}}},
 			{Name: "open", Host: "open.test", Allow: everyone},
+			{Name: "soon", Host: "soon.test", Rules: []policy.Rule{
+				{Paths: []string{"/a"}, Deny: true}, {Paths: []string{"/a", "/b"}, Allow: everyone, Observe: true}, {Paths: []string{"/b"}, Allow: signedIn}, {Use: "later"},
+			}},
+			{Name: "other", Host: "other.test", Allow: signedIn, Observe: &policy.Candidate{Rules: []policy.Rule{{Paths: []string{"/a"}, Deny: true}, {Use: "last"}, {Allow: &policy.Subjects{Sets: []string{"hers"}}}}}},
 		},
 	}
 	remarks, err := policy.Lint(c)
@@ -49,6 +55,14 @@ func TestLint(t *testing.T) {
 		"wrong apps.app: app[4]: never decides /healthz: app[0], app[1], app[2].health[0] before it has all its methods there",
 		"wrong apps.loose: loose[1]: never decides /a: loose[0] before it has all its methods there",
 		"note apps.open: open[0]: open to everyone: every method of every path",
+		"wrong apps.soon: soon[1]: never decides /a: soon[0] before it has all its methods there",
+		"note apps.soon: soon[1]: is only observed",
+		"note apps.soon: soon[2]: would decide nothing any more if what is only observed counted: soon[1] before it",
+		"note apps.soon: soon[3].later[0]: is only observed",
+		"note apps.other: other.observe[0]: is only observed",
+		"wrong apps.other: other.observe[1].last[0]: never decides /a: other.observe[0] before it has all its methods there",
+		"note apps.other: other.observe[1].last[0]: is only observed",
+		"note apps.other: other.observe[2]: is only observed",
 		"wrong subjects.idle: no rule names this set",
 		"wrong rule_sets.spare: no app uses this set",
 	}

@@ -109,6 +109,12 @@ func overSocket(path string) http.RoundTripper {
 	return &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) { return dial(ctx, path) }}
 }
 
+// alone reports whether no gateway runs, and the command stands in for it.
+func (a *administrator) alone() bool {
+	_, own := a.transport.(inProcess)
+	return own
+}
+
 // inProcess calls the handler itself.
 type inProcess struct{ handler http.Handler }
 

@@ -29,9 +29,10 @@ import (
 // now. A reload furnishes other rooms on the same foundation.
 type house struct {
 	*foundation
-	rooms   atomic.Pointer[rooms]
-	metrics *server.Metrics
-	tracing tracing // the one that was made last
+	rooms    atomic.Pointer[rooms]
+	metrics  *server.Metrics
+	observer *server.Observer
+	tracing  tracing // the one that was made last
 
 	// reloaded is told how each reload ended that was asked for or found
 	// something new.
@@ -57,12 +58,14 @@ func build(ctx context.Context, cfg *config.Config, logs *logs) (*house, error) 
 	}
 	h := &house{foundation: f}
 	h.measure()
+	h.observer = server.NewObserver(h.metrics, h.log)
 	r, err := h.furnish(cfg)
 	if err != nil {
 		return nil, errors.Join(err, f.close())
 	}
 	h.rooms.Store(r)
 	h.count(cfg)
+	h.observe(r)
 	return h, nil
 }
 
@@ -85,6 +88,7 @@ func (h *house) furnish(cfg *config.Config) (*rooms, error) {
 		Spent:    h.store,
 		Streams:  h.streams,
 		Refusals: h.refusals,
+		Observer: h.observer,
 		Admins:   cfg.Admins.Groups,
 		Pepper:   h.keys.pepper,
 		Keys:     h.keyOffice(),

@@ -57,6 +57,11 @@ func (h *house) count(cfg *config.Config) {
 	h.metrics.Know(sortedKeys(cfg.Apps), append(sortedKeys(cfg.Providers), identity.Local))
 }
 
+// observe takes over what a configuration observes.
+func (h *house) observe(r *rooms) {
+	h.observer.Know(r.server.Policy.Load(), time.Now()) //nolint:forbidigo // the real time is what an operator asks about
+}
+
 // auditWatcher counts the lines of the audit log.
 func auditWatcher(r *telemetry.Registry) func(bool, error) {
 	lines := r.Counters("gateway_audit_lines_total", "Lines for the audit log, by what became of them.", "outcome")

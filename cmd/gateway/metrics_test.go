@@ -24,7 +24,7 @@ data: %s
 providers:
   corp: {type: oidc, issuer: "http://127.0.0.1:1", client_id: gateway, client_secret: none-of-theirs}
 apps:
-  wiki: {host: wiki.localhost, upstream: "http://127.0.0.1:1", allow: signed-in}
+  wiki: {host: wiki.localhost, upstream: "http://127.0.0.1:1", allow: signed-in, observe: {allow: {users: [alice]}}}
 `
 
 // described are the metrics of a table: "name type labels", in order.
@@ -96,7 +96,7 @@ func TestMetricsAreDocumented(t *testing.T) {
 	for _, zero := range []string{
 		`gateway_checks_total{app="wiki",outcome="allowed",way="proxy"} 0`, `gateway_sign_ins_total{origin="corp",outcome="done"} 0`,
 		`gateway_sign_ins_total{origin="local",outcome="throttled"} 0`, `gateway_sessions{at="portal"} 0`, `gateway_provider_up{origin="corp"} 0`,
-		`gateway_config_reloads_total{outcome="failed"} 0`, `gateway_config_last_reload_successful 1`, `gateway_certificate_expiry_timestamp_seconds 2.147483648e+09`,
+		`gateway_config_reloads_total{outcome="failed"} 0`, `gateway_observed_decisions_total{app="wiki",effect="allow",observed="deny"} 0`, `gateway_observed_skipped_total 0`, `gateway_config_last_reload_successful 1`, `gateway_certificate_expiry_timestamp_seconds 2.147483648e+09`,
 	} {
 		if !strings.Contains(page.Body.String(), zero+"\n") {
 			t.Errorf("not at the start: %s", zero)

@@ -28,7 +28,7 @@ import (
 )
 
 func policyCommand(o *options) *cobra.Command {
-	return group("policy", "Explain and try who may pass", policyExplain(o), policyTest(o), policyLint(o), policyDiff())
+	return group("policy", "Explain and try who may pass", policyExplain(o), policyTest(o), policyLint(o), policyDiff(), policyObserved(o))
 }
 
 // guardOf compiles the policy of a configuration.

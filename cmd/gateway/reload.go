@@ -120,6 +120,7 @@ func (s *service) move(ctx context.Context, next *rooms) error {
 		s.log.Error("keys", slog.Any("cause", err))
 	}
 	s.count(next.config)
+	s.observe(next)
 	s.logs.shape(next.config.Log)
 	s.leave()
 	s.enter(ctx)

@@ -66,7 +66,9 @@ func (r *Result) answer() string {
 }
 
 // by says a decision in a few words.
-func by(d policy.Decision) string { return fmt.Sprintf("%v by %s", d.Effect, cmp.Or(d.Rule, "no rule")) }
+func by(d policy.Decision) string {
+	return fmt.Sprintf("%v by %s", d.Effect, cmp.Or(d.Rule, "no rule"))
+}
 
 // Write writes the report for people: what failed and why, or with all every
 // case; then how many there were and which rules decided none.

@@ -56,8 +56,12 @@ func (s *Server) decide(r *http.Request, read original) (question, verdict, stri
 		return q, verdict{}, "", err
 	}
 	v, err := s.check(r.Context(), q)
-	if err != nil || !v.allowed() {
+	if err != nil {
 		return q, v, "", err
+	}
+	s.observe(q, v)
+	if !v.allowed() {
+		return q, v, "", nil
 	}
 	assertion, err := s.assertion(v, q.audience)
 	if err != nil {

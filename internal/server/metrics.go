@@ -25,7 +25,10 @@ type Metrics struct {
 	took      [len(ways)]telemetry.Histogram
 	untrusted telemetry.Counter
 	panics    telemetry.Counter
-	mu        sync.Mutex // of who adds names
+	besides   telemetry.Counters
+	skipped   telemetry.Counter
+	mu        sync.Mutex                   // of who adds names, and of observed
+	observed  map[string]*observedCounters // by app; of unknown hosts the empty one
 	apps      atomic.Pointer[map[string]*[len(ways)][len(outcomes)]telemetry.Counter]
 	origins   atomic.Pointer[map[string]*[len(results)]telemetry.Counter]
 }
@@ -88,6 +91,8 @@ func NewMetrics(r *telemetry.Registry) *Metrics {
 		signIns:   r.Counters("gateway_sign_ins_total", "Sign-ins that came to an end, by origin and outcome.", "origin", "outcome"),
 		untrusted: r.Counters("gateway_untrusted_peers_total", "Requests to authz.listen from peers that are not in trusted_proxies.").Of(),
 		panics:    r.Counters("gateway_panics_total", "Requests that ended in a panic, which refuses.").Of(),
+		besides:   r.Counters("gateway_observed_decisions_total", "Decisions that were made beside the real one, by app, effect and the effect that they would have.", "app", "effect", "observed"),
+		skipped:   r.Counters("gateway_observed_skipped_total", "Decisions that should have been made beside the real one and were not.").Of(),
 	}
 	took := r.Histograms("gateway_check_duration_seconds", "Time from reading a request to its decision, by way in.", checkBounds, "way")
 	for i, w := range ways {

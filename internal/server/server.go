@@ -47,7 +47,7 @@ type App struct {
 
 // Server is the front: it alone speaks HTTP to browsers, front proxies and the
 // command line. Its fields are its dependencies; all but Local, Foreign, Refusals,
-// Admins, Audit, Log, Metrics and Now are needed.
+// Observer, Admins, Audit, Log, Metrics and Now are needed.
 type Server struct {
 	Site     Site
 	Trusted  Trusted
@@ -64,6 +64,7 @@ type Server struct {
 	Streams  *Streams
 	Keys     *Keys     // nil: the command line cannot ask about keys
 	Refusals *Refusals // nil: none are remembered
+	Observer *Observer // nil: nothing is observed
 	Admins   []string  // groups whose members are told why they are refused: ours, or a provider's as origin:group
 	Pepper   []byte    // wraps verifiers that the command line brings
 	Seals    Seals

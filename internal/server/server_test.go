@@ -171,6 +171,7 @@ func (h *house) wire() {
 		Seal: box("authorization request"), Spent: h.store, Now: h.clock.now,
 		Providers: []providers.Named{{ID: "corp", Name: "Corp", Provider: h.provider("corp")}, {ID: "guests", Name: "Guests", Provider: h.provider("guests")}},
 	}
+	s.Observer = server.NewObserver(s.Metrics, log)
 	h.server = s
 	h.guard()
 }
@@ -279,6 +280,7 @@ func (h *house) watches() {
 	ctx, cancel := context.WithCancel(context.Background())
 	var watching sync.WaitGroup
 	watching.Go(func() { h.server.Streams.Watch(ctx, h.current.Load) })
+	watching.Go(func() { h.server.Observer.Watch(ctx) })
 	h.retire = func() {
 		cancel()
 		watching.Wait()

@@ -1,0 +1,276 @@
+package server_test
+
+import (
+	"fmt"
+	"maps"
+	"net/http"
+	"net/netip"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"gateway/internal/canonical"
+	"gateway/internal/identity"
+	"gateway/internal/server"
+	"gateway/policy"
+)
+
+var (
+	inAdmins = &policy.Subjects{Groups: []string{"admins"}}
+	signedIn = &policy.Subjects{SignedIn: true}
+	everyone = &policy.Subjects{Everyone: true}
+)
+
+// tightening is wiki open to whoever is signed in, where one rule is observed
+// that would let admins alone see a part, and one that would open another part.
+func tightening(h *house) policy.Config {
+	return policy.Config{Apps: []policy.App{
+		{Name: "wiki", Host: h.site.wiki, Rules: []policy.Rule{
+			{Paths: []string{"/plans/**"}, Allow: inAdmins, Observe: true},
+			{Paths: []string{"/news"}, Allow: everyone, Observe: true},
+			{Paths: []string{"/closed/**"}, Deny: true},
+			{Allow: signedIn},
+		}},
+		{Name: "board", Host: h.site.board, Allow: signedIn},
+	}}
+}
+
+// rules puts a policy into effect, as a reload does.
+func (h *house) rules(c policy.Config) {
+	h.Helper()
+	guard, err := policy.New(c)
+	h.must(err)
+	h.server.Policy.Store(guard)
+	h.server.Observer.Know(guard, h.clock.now())
+}
+
+// observed asks what would be decided otherwise at wiki, once so many of its
+// decisions were made beside.
+func (h *house) observed(asked uint64) server.AdminObservedApp {
+	h.Helper()
+	var all server.AdminObserved
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(5 * time.Millisecond) {
+		h.command(http.MethodGet, "/observed", nil).wants(http.StatusOK).decode(&all)
+		for _, one := range all.Apps {
+			if one.App == "wiki" && one.Asked >= asked {
+				return one
+			}
+		}
+		if time.Now().After(deadline) {
+			h.Fatalf("%d decisions of wiki were not made beside: %+v", asked, all)
+		}
+	}
+}
+
+// lines are differences in a few words.
+func lines(all []server.AdminDifference) []string {
+	var lines []string
+	for _, d := range all {
+		lines = append(lines, fmt.Sprintf("%s %s %s: %v by %s, would be %v by %s (%s), %d times", d.Login, d.Method, d.Path,
+			d.Is.Effect, d.Is.Rule, d.Would.Effect, d.Would.Rule, d.Would.Reason, d.Times))
+	}
+	return lines
+}
+
+// What is observed changes no answer, by any way in; who would be answered
+// otherwise is counted and listed.
+func TestObservedRules(t *testing.T) {
+	both(t, func(t *testing.T, h *house) {
+		bob, alice := h.at(h.bob), h.at(h.alice)
+		h.rules(tightening(h))
+		before := h.metrics()
+		asked := uint64(0)
+		for _, row := range []struct {
+			path  string
+			lines []string
+			want  string
+		}{
+			{"/plans/2027", bob, "allow bob"},
+			{"/plans/2027", alice, "allow alice"},
+			{"/plans/2027", nil, "login"},
+			{"/news", nil, "login"},
+			{"/news", bob, "allow bob"},
+			{"/closed/x", bob, "deny"},
+			{"/other", bob, "allow bob"},
+		} {
+			for way, got := range h.ways(h.about(row.path, row.lines...)) {
+				if asked++; got != row.want {
+					t.Errorf("%s, %s: %s, want %s", row.path, way, got, row.want)
+				}
+			}
+		}
+		ways := int(asked) / 7
+		got := h.observed(asked)
+		want := []string{
+			fmt.Sprintf("bob GET /plans/2027: allow by wiki[3], would be deny by wiki[0] (not-listed), %d times", ways),
+			fmt.Sprintf(" GET /news: login by wiki[3], would be allow by wiki[1] (allowed), %d times", ways),
+		}
+		if !slices.Equal(lines(got.Differences), want) || got.Asked != asked || int(got.Differ) != 2*ways {
+			t.Errorf("observed %+v, want %q", got, want)
+		}
+		counters := map[string]float64{}
+		for name, n := range h.counted(before) {
+			if strings.HasPrefix(name, "gateway_observed") {
+				counters[name] = n
+			}
+		}
+		n := float64(ways)
+		if want := map[string]float64{
+			besides("allow", "deny"): n, besides("allow", "allow"): 3 * n, besides("login", "login"): n, besides("login", "allow"): n, besides("deny", "deny"): n,
+		}; !maps.Equal(counters, want) {
+			t.Errorf("counted %v, want %v", counters, want)
+		}
+	})
+}
+
+func besides(effect, observed string) string {
+	return `gateway_observed_decisions_total{app="wiki",effect="` + effect + `",observed="` + observed + `"}`
+}
+
+// What no app has, what is not observed and what the policy does not decide is
+// not decided beside.
+func TestNotObserved(t *testing.T) {
+	h := open(t, https, listing)
+	bob := h.at(h.bob)
+	h.rules(tightening(h))
+	h.asks(forwardAuth, question{"GET", h.site.scheme, h.site.board, "/plans/x", "192.0.2.1", nil}) // not observed
+	h.asks(forwardAuth, question{"GET", h.site.scheme, "nowhere.example.com", "/", "192.0.2.1", nil})
+	act := h.about("/plans/x", slices.Concat(bob, sends(sibling, "same-site"))...)
+	act.method = http.MethodPost
+	h.asks(forwardAuth, act).wants(http.StatusForbidden) // a page of another origin
+	preflight := h.about("/plans/x", slices.Concat(sends(spa, "cross-site"), []string{"Access-Control-Request-Method", "PUT"})...)
+	preflight.method = http.MethodOptions
+	h.asks(forwardAuth, preflight).wants(http.StatusOK)
+	h.asks(forwardAuth, h.about("/plans/..%2fx", bob...)) // no question
+	h.asks(forwardAuth, h.about("/plans/x", bob...)).wants(http.StatusOK)
+	if got := h.observed(1); got.Asked != 1 || len(got.Differences) != 1 {
+		t.Errorf("observed %+v", got)
+	}
+	var all server.AdminObserved
+	if h.command(http.MethodGet, "/observed", nil).decode(&all); len(all.Apps) != 1 || all.Skipped != 0 || all.Lost != 0 {
+		t.Errorf("observed %+v", all)
+	}
+}
+
+// However long it takes to decide beside, and whatever goes wrong there, the
+// answers are the same; what is left out is told.
+func TestObservingHoldsUpNobody(t *testing.T) {
+	h := open(t, https)
+	bob := h.at(h.bob)
+	h.rules(tightening(h))
+	before := h.metrics()
+	h.between(func() { // nobody decides beside
+		for range 1024 + 10 {
+			h.asks(forwardAuth, h.about("/plans/x", bob...)).wants(http.StatusOK)
+		}
+	})
+	if got := h.observed(1024); len(got.Differences) != 1 || got.Differences[0].Times != 1024 {
+		t.Errorf("observed %+v", got)
+	}
+	h.watch.panics.Store(true)
+	h.server.Observer.Panic(h.server.Policy.Load(), "wiki")
+	h.asks(forwardAuth, h.about("/plans/x", bob...)).wants(http.StatusOK)
+	h.observed(1026)
+	if got := h.counted(before)["gateway_observed_skipped_total"]; got != 11 {
+		t.Errorf("%v were skipped, want 11", got)
+	}
+	var all server.AdminObserved
+	if h.command(http.MethodGet, "/observed", nil).decode(&all); all.Skipped != 11 {
+		t.Errorf("%d were skipped, want 11", all.Skipped)
+	}
+}
+
+// A guest passes beside where a link would stand for the sign-in.
+func TestObservedGuests(t *testing.T) {
+	h := open(t, https)
+	c := tightening(h)
+	c.Apps[0].Rules = []policy.Rule{
+		{Paths: []string{"/a"}, Allow: inAdmins, Observe: true}, {Paths: []string{"/b"}, Deny: true, Observe: true}, {Paths: []string{"/c"}, Allow: signedIn, Factors: 1, Observe: true}, {Allow: signedIn},
+	}
+	h.rules(c)
+	cookie := h.guest(h.letsGuests(server.AdminGuest{Paths: []string{"/**"}}).Link)
+	for _, path := range []string{"/a", "/b", "/c", "/d"} {
+		h.asks(forwardAuth, h.about(path, cookie...)).wants(http.StatusOK)
+	}
+	got := lines(h.observed(4).Differences)
+	want := []string{" GET /b: allow by wiki[3], would be deny by wiki[1] (rule-denies), 1 times", " GET /c: allow by wiki[3], would be login by wiki[2] (sign-in), 1 times"}
+	if !slices.Equal(got, want) {
+		t.Errorf("observed %q, want %q", got, want)
+	}
+}
+
+// A change of what an app's decisions depend on begins anew; any other leaves
+// what was found.
+func TestObservedAnew(t *testing.T) {
+	h := open(t, https)
+	bob := h.at(h.bob)
+	h.rules(tightening(h))
+	h.asks(forwardAuth, h.about("/plans/x", bob...)).wants(http.StatusOK)
+	first := h.observed(1)
+	h.clock.pass(time.Minute)
+	c := tightening(h)
+	c.Apps[1].Allow = everyone
+	h.rules(c)
+	if got := h.observed(1); !got.Since.Equal(first.Since) || len(got.Differences) != 1 {
+		t.Errorf("once board has changed: %+v, before %+v", got, first)
+	}
+	c.Apps[0].Rules[0].Allow = signedIn
+	h.rules(c)
+	if got := h.observed(0); !got.Since.After(first.Since) || len(got.Differences) != 0 || got.Asked != 0 {
+		t.Errorf("once wiki has changed: %+v", got)
+	}
+	h.asks(forwardAuth, h.about("/plans/x", bob...)).wants(http.StatusOK)
+	if got := h.observed(1); len(got.Differences) != 0 {
+		t.Errorf("bob would be let in: %+v", got)
+	}
+	h.rules(policy.Config{Apps: []policy.App{{Name: "wiki", Host: h.site.wiki, Allow: signedIn}}})
+	var all server.AdminObserved
+	if h.command(http.MethodGet, "/observed", nil).decode(&all); len(all.Apps) != 0 {
+		t.Errorf("nothing is observed: %+v", all)
+	}
+}
+
+// One person's many paths are counted together, strangers crowd out nobody, and
+// what is forgotten is told.
+func TestDifferencesAreBounded(t *testing.T) {
+	h := open(t, https)
+	h.rules(policy.Config{Apps: []policy.App{{Name: "wiki", Host: "*." + h.site.wiki, Allow: everyone, Observe: &policy.Candidate{Rules: []policy.Rule{{Paths: []string{"/a/**"}, Deny: true}, {Deny: true}}}}}})
+	ask := func(who *identity.Principal, host, path string) {
+		h.server.Observer.Decide(h.server.Policy.Load(), policy.Request{Method: "GET", Host: canonical.Host(host), Path: canonical.Path(path), Who: who, Now: time.Now(), Client: netip.Addr{}})
+	}
+	of := func(i int) *identity.Principal {
+		return &identity.Principal{UserID: fmt.Sprint("u", i), Login: fmt.Sprint("person", i)}
+	}
+	for i := range 60 {
+		ask(of(0), "x."+h.site.wiki, fmt.Sprint("/b/", i))
+		ask(nil, "x."+h.site.wiki, fmt.Sprint("/b/", i))
+	}
+	ask(of(0), "x."+h.site.wiki, "/a/"+strings.Repeat("ü", 300))
+	var all server.AdminObserved
+	h.command(http.MethodGet, "/observed", nil).decode(&all)
+	perPerson := map[string]int{}
+	for _, d := range all.Apps[0].Differences {
+		perPerson[d.Login]++
+		switch {
+		case d.Path == "" && (d.Times != 10 || d.Method != "" || d.Host != ""), strings.HasPrefix(d.Path, "/a/") && (len(d.Path) > 260 || !strings.HasSuffix(d.Path, "ü…")):
+			t.Errorf("%+v", d)
+		}
+	}
+	if perPerson["person0"] != 52 || perPerson[""] != 51 || all.Lost != 0 || all.Apps[0].Differ != 121 {
+		t.Errorf("%v, %d differ, %d were forgotten", perPerson, all.Apps[0].Differ, all.Lost)
+	}
+	for i := range 4100 {
+		ask(of(1+i), "x."+h.site.wiki, "/")
+	}
+	h.command(http.MethodGet, "/observed", nil).decode(&all)
+	strangers := 0
+	for _, d := range all.Apps[0].Differences {
+		if d.Login == "" {
+			strangers++
+		}
+	}
+	if len(all.Apps[0].Differences) != 4000+51 || strangers != 51 || all.Lost != 152 {
+		t.Errorf("%d differences, %d of strangers, %d were forgotten", len(all.Apps[0].Differences), strangers, all.Lost)
+	}
+}
