@@ -193,7 +193,7 @@ var reference = map[string]about{
 	"apps.*.rules[].max_age": {meaning: "How long ago the person may have proved the newest factor: a condition beside allow, for which somebody has to be signed in.", example: "15m"},
 	"apps.*.rules[].when":    {meaning: "What must be true besides: an expression in CEL, a condition beside allow. docs/policy.md has its variables.", example: `request.method == "GET" || "ops" in user.groups`},
 
-	"apps.*.rules[].tokens": {meaning: "What app tokens are good for: allow, they meet factors and max_age, too; refuse, they do not pass. Without it they pass as the person they are of, where neither factors nor max_age is asked for.", example: "refuse"},
+	"apps.*.rules[].tokens":  {meaning: "What app tokens are good for: allow, they meet factors and max_age, too; refuse, they do not pass. Without it they pass as the person they are of, where neither factors nor max_age is asked for.", example: "refuse"},
 	"apps.*.rules[].observe": {meaning: "Whether the rule decides nothing, and is only observed: what would be decided if it counted is counted and listed beside. Beside use it is for all rules of the set.", standard: false, example: true},
 
 	"apps.*.observe": {
