@@ -194,7 +194,7 @@ func (h *house) apps(r *rooms) error {
 		for _, origin := range a.CrossOrigin {
 			app.CrossOrigin = append(app.CrossOrigin, string(origin))
 		}
-		app.InsecureCrossOrigin = a.InsecureCrossOrigin
+		app.InsecureCrossOrigin, app.Basic = a.InsecureCrossOrigin, a.Basic
 		if a.Headers != nil {
 			names, err := a.Headers.Resolve()
 			if err != nil {

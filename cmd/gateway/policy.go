@@ -150,6 +150,9 @@ func explainDecision(c *cobra.Command, o *options, id string, a asked) error {
 			{"from", cmp.Or(d.Client, "an unknown address")},
 			{"answer", fmt.Sprintf("%v by %s, %s", d.Then.Effect, cmp.Or(d.Then.Rule, "no rule"), d.Then.Reason)},
 		}
+		if d.Token != "" {
+			rows = append(rows, row{"by", "app token " + d.Token})
+		}
 		if d.Changed {
 			rows = append(rows, row{"now", "the policy has changed since; this is what it would say"})
 		}
@@ -181,7 +184,7 @@ func writtenDecision(cfg *config.Config, id string, unknown error) (server.Admin
 	}
 	l := found[0]
 	d := server.AdminDecision{
-		ID: id, At: l.Time, Method: l.Method, Host: l.Host, Path: l.Path, Login: l.Login,
+		ID: id, At: l.Time, Method: l.Method, Host: l.Host, Path: l.Path, Login: l.Login, Token: l.Token,
 		Then:    policy.Decision{App: l.App, Rule: l.Rule, Reason: policy.Reason(l.Reason)},
 		Unknown: "only the audit log has it still; gateway policy explain --as LOGIN METHOD URL says what would be answered now",
 	}

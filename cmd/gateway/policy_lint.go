@@ -163,7 +163,7 @@ func (p *people) recorded() ([]cases.Asked, error) {
 			name = w.Login
 			r.Who = &identity.Principal{
 				UserID: w.UserID, Login: w.Login, Name: w.Name, Email: w.Email, EmailVerified: w.EmailVerified,
-				Groups: w.Groups, Origin: w.Origin, AMR: w.AMR, AuthTime: w.AuthTime,
+				Groups: w.Groups, Origin: w.Origin, AMR: w.AMR, AuthTime: w.AuthTime, Token: w.Token,
 			}
 		}
 		all = append(all, cases.Asked{Title: fmt.Sprintf("%s %s%s as %s", one.Method, one.Host, one.Path, name), Request: r})

@@ -48,7 +48,7 @@ type Event struct {
 	Login      string     `json:"login,omitempty"`       // the name that was used or is recorded
 	Origin     string     `json:"origin,omitempty"`      // the door
 	Session    string     `json:"sid,omitempty"`         //
-	Token      string     `json:"token,omitempty"`       // id of an app token, which opens nothing
+	Token      string     `json:"token_id,omitempty"`    // id of an app token, which opens nothing
 	Invitation string     `json:"invitation,omitempty"`  // id of an invitation, which opens nothing
 	Guest      string     `json:"guest,omitempty"`       // name of a guest link
 	Decision   string     `json:"decision_id,omitempty"` // of a refusal
@@ -112,7 +112,7 @@ func (l *Log) tell(ctx context.Context, e Event, kept Line) error {
 		{"login", e.Login},
 		{"origin", e.Origin},
 		{"sid", e.Session},
-		{"token", e.Token},
+		{"token_id", e.Token},
 		{"invitation", e.Invitation},
 		{"guest", e.Guest},
 		{"decision_id", e.Decision},

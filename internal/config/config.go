@@ -113,6 +113,8 @@ type App struct {
 
 	CrossOrigin         []WebOrigin `yaml:"cross_origin"`          // whose pages may use the app in a person's name
 	InsecureCrossOrigin bool        `yaml:"insecure_cross_origin"` // everybody's may
+
+	Basic bool `yaml:"basic"` // app tokens count as the password of HTTP Basic, too
 }
 
 // Ways returns the app's upstreams, however they are written; none behind a

@@ -171,6 +171,10 @@ var reference = map[string]about{
 		meaning:  "Lets pages of every origin make unsafe requests and WebSockets in a person's name. For an app that sees to it itself.",
 		standard: false, example: true,
 	},
+	"apps.*.basic": {
+		meaning:  "Whether app tokens count as the password of HTTP Basic, too, for programs that know nothing else. Nobody is ever asked for it.",
+		standard: false, example: true,
+	},
 	"apps.*.rules":   {meaning: "Rules instead of allow. The first whose methods and paths match decides; without one the request is refused."},
 	"apps.*.rules[]": {meaning: "One rule.", either: []string{"allow deny use"}},
 

@@ -13,9 +13,8 @@ import (
 // know. Each is refused rather than ignored, and says so.
 var later = map[string]string{
 	"store": notYet, "cache": notYet,
-	"tls.acme":     notYet,
-	"authz.grpc":   notYet,
-	"apps.*.basic": notYet,
+	"tls.acme":   notYet,
+	"authz.grpc": notYet,
 }
 
 const notYet = "not supported by this version"

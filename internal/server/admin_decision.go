@@ -19,6 +19,7 @@ type AdminDecision struct {
 	Path    string             `json:"path"`
 	Client  string             `json:"client"`
 	Login   string             `json:"login"`
+	Token   string             `json:"token_id,omitempty"` // of the app token that was brought
 	Then    policy.Decision    `json:"then"`
 	Changed bool               `json:"changed"`       // the policy of now says something else
 	Now     policy.Explanation `json:"now,omitzero"`  // not there where the path was too long to be kept
@@ -47,6 +48,7 @@ type AdminWho struct {
 	Origin        string    `json:"origin"`
 	AMR           []string  `json:"amr"`
 	AuthTime      time.Time `json:"auth_time"`
+	Token         bool      `json:"token,omitempty"` // it was an app token
 }
 
 // adminDecisions lists recent refusals of the policy, but for those whose path
@@ -55,12 +57,12 @@ func (s *Server) adminDecisions(c *gin.Context) error {
 	found := []AdminRefused{}
 	for _, one := range s.Refusals.list() {
 		r := one.Request
-		if r.Path == "" || one.Decision.Reason == crossOrigin || one.Decision.Reason == tooLongAgo {
+		if r.Path == "" || one.Decision.Reason == crossOrigin || one.Decision.Reason == tooLongAgo || ofTokens(one.Decision.Reason) {
 			continue
 		}
 		shown := AdminRefused{At: one.At.UTC(), Method: r.Method, Host: string(r.Host), Path: string(r.Path), Client: address(r.Client)}
 		if w := r.Who; w != nil {
-			shown.Who = &AdminWho{w.UserID, w.Login, w.Name, w.Email, w.EmailVerified, w.Groups, w.Origin, w.AMR, w.AuthTime}
+			shown.Who = &AdminWho{w.UserID, w.Login, w.Name, w.Email, w.EmailVerified, w.Groups, w.Origin, w.AMR, w.AuthTime, w.Token}
 		}
 		found = append(found, shown)
 	}
@@ -77,12 +79,15 @@ func (s *Server) adminDecision(c *gin.Context) error {
 	}
 	d := AdminDecision{
 		ID: id, At: one.At.UTC(), Method: one.Request.Method, Host: string(one.Request.Host), Path: string(one.Request.Path),
-		Client: address(one.Request.Client), Then: one.Decision,
+		Client: address(one.Request.Client), Then: one.Decision, Token: one.Token, Login: one.Login,
 	}
 	if one.Request.Who != nil {
 		d.Login = one.Request.Who.Login
 	}
+	useless, token := uselessBy(one.Decision.Reason)
 	switch {
+	case token:
+		d.Unknown = useless.detail
 	case one.Decision.Reason == crossOrigin:
 		d.Unknown = "a page of another site asked for it, and cross_origin of the app does not name that"
 	case one.Decision.Reason == tooLongAgo:

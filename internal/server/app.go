@@ -84,7 +84,7 @@ func (s *Server) serveApp(w http.ResponseWriter, r *http.Request) error {
 	defer s.Streams.leave(under)
 	whole := way.Serve(&under.Stream, w, r, proxy.Forward{
 		Target: q.target, Host: q.audience[strings.Index(q.audience, "://")+3:], Scheme: s.Site.Scheme, Client: q.client,
-		Identity: identity, DropAuthorization: q.credential.bearer, OwnCookie: ownCookie,
+		Identity: identity, DropAuthorization: q.credential.ours, OwnCookie: ownCookie,
 	})
 	if !whole {
 		s.endBody(w, r, under.WasCut())

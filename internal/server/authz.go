@@ -46,6 +46,7 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request, by way, read ori
 		return
 	}
 	identityHeaders(w.Header(), s.Apps[v.decision.App].Headers, v.who, assertion)
+	echo(w.Header(), r.Header, q.credential)
 	w.WriteHeader(http.StatusOK)
 }
 

@@ -14,6 +14,7 @@ import (
 	"gateway/internal/canonical"
 	"gateway/internal/identity"
 	"gateway/internal/server/pages"
+	"gateway/internal/throttle"
 	"gateway/policy"
 )
 
@@ -51,7 +52,10 @@ func (s *Server) check(ctx context.Context, q question) (verdict, error) {
 	if strings.HasPrefix(string(q.target.Path), "/.gateway/") {
 		return verdict{}, explain(errNoPage, "Paths below /.gateway/ belong to the gateway: the proxy in front must send them to the gateway's public listener, without a check.")
 	}
-	v, err := s.judge(ctx, q, s.Sessions.Verify)
+	v, err := s.judge(ctx, q, using)
+	if err == nil && v.guesses() {
+		err = s.admit(ctx, throttle.Tokens(q.client)...)
+	}
 	if err == nil && v.decision.Effect == policy.Deny {
 		v.id = rand.Text()
 		s.auditRefusal(ctx, q, v)
@@ -60,14 +64,14 @@ func (s *Server) check(ctx context.Context, q question) (verdict, error) {
 }
 
 // judge asks the guard. An error means that it cannot be told.
-func (s *Server) judge(ctx context.Context, q question, find verify) (verdict, error) {
+func (s *Server) judge(ctx context.Context, q question, u use) (verdict, error) {
 	intrudes := q.from.acts && q.intrudes(s.appAt(q.host))
 	if intrudes {
 		if v := s.asNobody(q); v.allowed() {
 			return v, nil
 		}
 	}
-	v := verdict{visitor: s.visitorBy(ctx, find, q.credential, q.audience)}
+	v := verdict{visitor: s.asks(ctx, u, q)}
 	v.decision = s.ruling(q, v.who)
 	if !v.allowed() && q.guest != "" {
 		var err error
@@ -80,6 +84,8 @@ func (s *Server) judge(ctx context.Context, q question, find verify) (verdict, e
 		v.decision.Effect, v.decision.Reason, v.decision.Public = policy.Deny, crossOrigin, false
 	case !v.allowed() && v.unclear():
 		return verdict{}, fmt.Errorf("%w: %w", errUnavailable, v.err)
+	case q.credential.script && v.decision.Effect == policy.Login && !v.allowed():
+		v.refuseToken()
 	case !v.allowed() && q.from.announces != "":
 		v = s.preflight(q, v)
 	}
@@ -99,7 +105,7 @@ func (s *Server) request(q question, who *identity.Principal) policy.Request {
 
 // auditRefusal writes a refusal into the book, and keeps it to be explained.
 func (s *Server) auditRefusal(ctx context.Context, q question, v verdict) {
-	s.Refusals.Keep(v.id, Refused{At: s.now(), Request: s.request(q, v.who), Decision: v.decision})
+	kept := Refused{At: s.now(), Request: s.request(q, v.who), Decision: v.decision}
 	e := audit.Event{
 		Kind: audit.Refusal, Outcome: audit.Refused, Reason: string(v.decision.Reason), Decision: v.id, App: v.decision.App, Rule: v.decision.Rule,
 		Method: q.method, Host: string(q.host), Path: string(q.target.Path), Client: q.client,
@@ -107,6 +113,11 @@ func (s *Server) auditRefusal(ctx context.Context, q question, v verdict) {
 	if v.who != nil {
 		e.UserID, e.Login, e.Session = v.who.UserID, v.who.Login, v.session.ID
 	}
+	if v.token != nil {
+		kept.Token, kept.Login = v.token.ID, s.loginOf(ctx, v.token.UserID)
+		e.UserID, e.Login, e.Token = v.token.UserID, kept.Login, v.token.ID
+	}
+	s.Refusals.Keep(v.id, kept)
 	s.note(ctx, e)
 }
 
@@ -154,6 +165,10 @@ func (s *Server) refuse(w http.ResponseWriter, r *http.Request, q question, v ve
 	}
 	if v.id != "" {
 		w.Header().Set(headerDecision, v.id)
+	}
+	if u, ok := uselessBy(v.decision.Reason); ok {
+		s.sayUseless(w, r, q, v, u)
+		return
 	}
 	answer := s.forbidden(v)
 	elsewhere := v.decision.Reason == crossOrigin
@@ -223,6 +238,9 @@ func (s *Server) forbidden(v verdict) problem {
 		p.Error, p.Detail = "FactorNeeded", "This asks for more factors than the session has."
 	case policy.TooLongAgo, tooLongAgo:
 		p.Error, p.Detail = "FactorNeeded", "This asks for a more recent sign-in. Sign out, then sign in again."
+	}
+	if p.Error == "FactorNeeded" && v.token != nil {
+		p.Detail = "This asks for factors or a recent sign-in, and an app token has neither."
 	}
 	if v.decision.Effect == policy.StepUp {
 		p.Status = http.StatusUnauthorized

@@ -2,6 +2,7 @@ package server
 
 import (
 	"cmp"
+	"errors"
 	"maps"
 	"net/http"
 	"sync"
@@ -11,6 +12,7 @@ import (
 	"gateway/internal/audit"
 	"gateway/internal/identity"
 	"gateway/internal/telemetry"
+	"gateway/internal/throttle"
 	"gateway/policy"
 )
 
@@ -165,6 +167,7 @@ func (t *tally) decided(q question, v verdict, err error) {
 	}
 	app, x := v.decision.App, checkRefused
 	switch {
+	case limited(err):
 	case err != nil && answerFor(err).status < http.StatusInternalServerError:
 		x = checkMalformed
 	case err != nil:
@@ -187,6 +190,12 @@ func (t *tally) decided(q question, v verdict, err error) {
 		t.span.Set("gateway.outcome", outcomes[x])
 		t.span.End(x == checkUnavailable)
 	}
+}
+
+// limited reports whether somebody tried too often, which is a refusal.
+func limited(err error) bool {
+	_, yes := errors.AsType[*throttle.Limited](err)
+	return yes
 }
 
 // lost counts a check that never came to a decision.

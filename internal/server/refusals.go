@@ -21,6 +21,8 @@ type Refused struct {
 	At       time.Time
 	Request  policy.Request // without its path, if that was too long to keep
 	Decision policy.Decision
+	Token    string // id of the app token that was brought, if one is known
+	Login    string // of its person
 }
 
 // Refusals remembers recent refusals by their decision_id, in memory alone. The

@@ -43,6 +43,8 @@ type App struct {
 
 	CrossOrigin         []string // origins whose pages may use the app in a person's name, as browsers write them
 	InsecureCrossOrigin bool     // pages of every origin may: the app sees to it itself
+
+	Basic bool // app tokens count as the password of HTTP Basic, too
 }
 
 // Server is the front: it alone speaks HTTP to browsers, front proxies and the

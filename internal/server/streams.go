@@ -140,7 +140,7 @@ func (s *Server) again(ctx context.Context, st *stream) (v verdict, err error) {
 			v, err = verdict{}, errUnavailable
 		}
 	}()
-	v, err = s.judge(ctx, st.q, s.Sessions.Peek)
+	v, err = s.judge(ctx, st.q, peeking)
 	switch {
 	case err != nil:
 		return verdict{}, err
@@ -189,7 +189,7 @@ func (s *Server) touch(ctx context.Context, st *stream) {
 			s.log().Error("panic", slog.Any("cause", cause))
 		}
 	}()
-	_, _ = s.Sessions.Verify(ctx, st.q.credential.token, st.q.audience)
+	_ = s.asks(ctx, using, st.q)
 }
 
 // cutError is why a stream was cut.

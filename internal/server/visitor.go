@@ -4,63 +4,18 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
-	"strings"
 
 	"gateway/internal/accounts"
 	"gateway/internal/identity"
-	"gateway/internal/secret"
 	"gateway/sessions"
 )
-
-// credential is what a request brings to prove a session: our cookie, or our
-// token as Bearer (RFC 6750, section 2.1). A token in the query never counts.
-type credential struct {
-	token  secret.Text
-	bearer bool
-}
-
-// credential reads the request's credential. Both a cookie and a Bearer token
-// of ours is an error; a Bearer token of somebody else is the app's business.
-func (s *Server) credential(r *http.Request) (credential, error) {
-	value, err := s.cookie(r, cookieSession)
-	if err != nil {
-		return credential{}, err
-	}
-	token, err := bearer(r.Header)
-	switch {
-	case err != nil:
-		return credential{}, err
-	case token == "":
-		return credential{token: secret.New(value)}, nil
-	case value != "":
-		return credential{}, errTwoTokens
-	}
-	return credential{token: secret.New(token), bearer: true}, nil
-}
-
-// bearer returns the session token in the Authorization header, if there is one.
-func bearer(h http.Header) (string, error) {
-	values := h["Authorization"]
-	if len(values) > 1 {
-		return "", errTwoTokens
-	}
-	if len(values) == 0 {
-		return "", nil
-	}
-	scheme, token, _ := strings.Cut(values[0], " ")
-	token = strings.Trim(token, " ")
-	if !strings.EqualFold(scheme, "Bearer") || !sessions.IsToken(token) {
-		return "", nil
-	}
-	return token, nil
-}
 
 // visitor is the person behind a request.
 type visitor struct {
 	who     *identity.Principal // nil: nobody
 	session sessions.Session
-	err     error // why nobody, where a credential was brought
+	token   *sessions.AppToken // instead of a session; there may be one that does not count
+	err     error              // why nobody, where a credential was brought
 }
 
 // over reports whether the credential was once a session, or never one.
@@ -74,15 +29,34 @@ func (v visitor) unclear() bool { return v.err != nil && !v.over() }
 // visitor verifies the credential for an audience and finds the person. It
 // counts as use of the session.
 func (s *Server) visitor(ctx context.Context, c credential, audience string) visitor {
-	return s.visitorBy(ctx, s.Sessions.Verify, c, audience)
+	return s.visitorBy(ctx, using, c, audience)
 }
 
-// verify finds the live session of a token at an audience.
-type verify func(ctx context.Context, token secret.Text, audience string) (sessions.Session, error)
+// use says whether to look at a session or token counts as its use.
+type use bool
 
-func (s *Server) visitorBy(ctx context.Context, find verify, c credential, audience string) visitor {
+const (
+	peeking use = false
+	using   use = true
+)
+
+// asks finds who asks a question.
+func (s *Server) asks(ctx context.Context, u use, q question) visitor {
+	if q.credential.script {
+		return s.byToken(ctx, u, q)
+	}
+	return s.visitorBy(ctx, u, q.credential, q.audience)
+}
+
+// visitorBy finds who has a session. To it app tokens are malformed: they count
+// where a question about an app is asked, and nowhere else.
+func (s *Server) visitorBy(ctx context.Context, u use, c credential, audience string) visitor {
 	if c.token.Empty() {
 		return visitor{}
+	}
+	find := s.Sessions.Peek
+	if u == using {
+		find = s.Sessions.Verify
 	}
 	session, err := find(ctx, c.token, audience)
 	if err != nil {
@@ -91,18 +65,27 @@ func (s *Server) visitorBy(ctx context.Context, find verify, c credential, audie
 	return s.person(ctx, session)
 }
 
+// active finds a user as recorded now who came through a door, if both are good.
+func (s *Server) active(ctx context.Context, id, door string) (identity.User, error) {
+	user, err := s.Register.User(ctx, id)
+	switch {
+	case !s.stands(door):
+		return identity.User{}, fmt.Errorf("%w: its door is shut", sessions.ErrNone)
+	case errors.Is(err, accounts.ErrNone):
+		return identity.User{}, fmt.Errorf("%w: user is gone", sessions.ErrNone)
+	case err != nil:
+		return identity.User{}, err
+	case user.Status != identity.Active:
+		return identity.User{}, fmt.Errorf("%w: user is %s", sessions.ErrNone, user.Status)
+	}
+	return user, nil
+}
+
 // person finds the user of a live session as recorded now.
 func (s *Server) person(ctx context.Context, session sessions.Session) visitor {
-	user, err := s.Register.User(ctx, session.UserID)
-	switch {
-	case !s.stands(session.Provider):
-		return visitor{err: fmt.Errorf("%w: its door is shut", sessions.ErrNone)}
-	case errors.Is(err, accounts.ErrNone):
-		return visitor{err: fmt.Errorf("%w: user is gone", sessions.ErrNone)}
-	case err != nil:
+	user, err := s.active(ctx, session.UserID, session.Provider)
+	if err != nil {
 		return visitor{err: err}
-	case user.Status != identity.Active:
-		return visitor{err: fmt.Errorf("%w: user is %s", sessions.ErrNone, user.Status)}
 	}
 	groups := user.Groups
 	if len(session.Groups) > 0 {

@@ -12,6 +12,7 @@
 //	device, by login and id        5   2 s, 4 s, 8 s … 15 min             1 h (all, after a success)
 //	source, IPv4 /32 or IPv6 /64 100   1 s, 2 s, 4 s … 5 min              1 min
 //	source, IPv6 /48 and /32    1000   1 s, 2 s, 4 s … 5 min              5 s
+//	tokens of a source                 likewise, counted apart
 //	cap, of an account or device 100   shut                               never (all, after a success)
 //
 // So an account takes at most 4 + 96 guesses in a day from wherever they
@@ -79,6 +80,17 @@ func Sources(addr netip.Addr) []Bucket {
 	default:
 		return []Bucket{{"source unknown", many, far}}
 	}
+}
+
+// Tokens returns the buckets of an address for app tokens that there are none of:
+// others than those of its sign-ins, since a script that does not know that its
+// token has ended should keep nobody out who shares its address.
+func Tokens(addr netip.Addr) []Bucket {
+	all := Sources(addr)
+	for i := range all {
+		all[i].Name = "tokens of " + all[i].Name
+	}
+	return all
 }
 
 func source(addr netip.Addr, bits int, l Limit, r region) Bucket {
