@@ -174,12 +174,17 @@ func (s *Server) originalURL(r *http.Request, q *question) error {
 	if q.target, err = canonical.ParseTarget(uri); err != nil {
 		return err
 	}
-	if method, ok := one(r.Header, "X-Original-Method"); ok {
-		if q.method, err = canonical.ParseMethod(method); err != nil {
-			return err
-		}
-		q.page = navigates(q.method, r.Header)
+	if len(r.Header["X-Original-Method"]) == 0 {
+		return nil
 	}
+	method, ok := one(r.Header, "X-Original-Method")
+	if !ok {
+		return explain(errBad, "X-Original-Method must be a method, once.")
+	}
+	if q.method, err = canonical.ParseMethod(method); err != nil {
+		return err
+	}
+	q.page = navigates(q.method, r.Header)
 	return nil
 }
 

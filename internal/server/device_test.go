@@ -50,6 +50,29 @@ func TestKnownDevice(t *testing.T) {
 	})
 }
 
+// A browser stays the same one over its sign-ins, for three months to the second.
+func TestDevicesLast(t *testing.T) {
+	t.Parallel()
+	h := open(t, https)
+	h.clock.stop()
+	b := h.device(h.alice)
+	name := h.site.sessionCookie + "-device"
+	before := b.kept(h.Portal, name)
+	b.login(h.alice).wants(http.StatusOK)
+	b.post(h.Portal+"/.gateway/logout", "").wants(http.StatusOK)
+	old := h.browser()
+	old.keep(h.Portal, name, before)
+	for range 5 {
+		old.login(nobody("alice")).refuses("with what it was told first", http.StatusUnauthorized, "BadUserOrPassword")
+	}
+	b.login(h.alice).refuses("the same browser", http.StatusTooManyRequests, "TooManyAttempts")
+	h.clock.pass(90*24*time.Hour - time.Second)
+	h.besieged()
+	b.login(nobody("alice")).refuses("known for a second more", http.StatusUnauthorized, "BadUserOrPassword")
+	h.clock.pass(time.Second)
+	b.login(nobody("alice")).refuses("known no longer", http.StatusTooManyRequests, "TooManyAttempts")
+}
+
 // What a browser shows counts for its one login, here, and for a while.
 func TestDevicesThatAreNotKnown(t *testing.T) {
 	t.Parallel()

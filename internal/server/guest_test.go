@@ -251,6 +251,7 @@ func TestGuestLinksAreThrottledAndWritten(t *testing.T) {
 			t.Errorf("the book has no %s of the guest", want)
 		}
 	}
+	h.clock.stop()
 	limited := false
 	for range 120 {
 		a := h.browser().enters(h.Wiki+"/.gateway/guest?code="+strings.Repeat("A", 26), "Sec-Fetch-Mode", "cors")
@@ -259,6 +260,51 @@ func TestGuestLinksAreThrottledAndWritten(t *testing.T) {
 	if !limited {
 		t.Error("six score tries, and nobody is slowed down")
 	}
+	for reason, most := range map[string]int{"no such link": 100, "TooManyAttempts": 20} {
+		if got := h.audited("reason", reason); len(got) != most || got[0]["audit"] != "link" || got[0]["outcome"] != "refused" {
+			t.Errorf("the book has %d lines of %q, want %d: %v", len(got), reason, most, got)
+		}
+	}
+}
+
+// A whole office may open a link from one address, and come back to it.
+func TestOfficesOfGuests(t *testing.T) {
+	t.Parallel()
+	h := open(t, https)
+	h.clock.stop()
+	made := h.letsGuests(server.AdminGuest{Paths: []string{"/x"}, Opens: 1000})
+	known := h.browser()
+	for range 110 {
+		h.browser().enters(made.Link).wants(http.StatusSeeOther)
+		known.enters(made.Link).wants(http.StatusSeeOther)
+	}
+	h.browser().enters(made.Link).wants(http.StatusSeeOther)
+}
+
+// Who has opened one link has opened no other by it, and the last one counts.
+func TestOneLinkAfterAnother(t *testing.T) {
+	both(t, func(t *testing.T, h *house) {
+		first := h.letsGuests(server.AdminGuest{Paths: []string{"/one"}})
+		second := h.letsGuests(server.AdminGuest{Paths: []string{"/two"}, Methods: []string{"HEAD"}})
+		b := h.browser()
+		b.enters(first.Link).wants(http.StatusSeeOther)
+		b.get(h.Wiki + "/one").wants(http.StatusOK)
+		b.get(second.Link).wants(http.StatusOK) // asks
+		b.enters(second.Link).wants(http.StatusSeeOther)
+		for _, row := range []struct {
+			method, path string
+			want         int
+		}{{"HEAD", "/two", 200}, {"GET", "/two", 401}, {"GET", "/one", 401}, {"HEAD", "/one", 401}} {
+			b.do(row.method, h.Wiki+row.path, "").wants(row.want)
+		}
+		h.browser().enters(second.Link, "Sec-Fetch-Mode", "cors").refuses("it was used up", http.StatusNotFound, "BadRequest")
+		h.program().post(h.Wiki+"/.gateway/guest", "ticket=a&ticket=b", form[:2]...).refuses("no ticket", http.StatusBadRequest, "BadRequest")
+
+		h.watch.failing.Store(true)
+		h.must(h.store.Close())
+		h.program().get(h.Wiki+"/.gateway/guest?code=x").refuses("what cannot be one reaches no store", http.StatusNotFound, "BadRequest")
+		h.program().get(first.Link).refuses("cannot tell", http.StatusServiceUnavailable, "Unavailable")
+	})
 }
 
 // What no link can be for is said when it is made.

@@ -212,6 +212,7 @@ func TestLinksOfStrangers(t *testing.T) {
 		h.command(http.MethodDelete, "/users/erin", nil).wants(http.StatusOK)
 		h.program().get(reset).refuses("of somebody who is gone", http.StatusNotFound, "BadRequest")
 
+		h.clock.stop()
 		limited := 0
 		for range 120 {
 			if a := h.program().post(enrol, "ticket="+strings.Repeat("B", 26), form[:2]...); a.status == http.StatusTooManyRequests {

@@ -115,6 +115,9 @@ func TestTrailers(t *testing.T) {
 	}
 }
 
+// ownCookies are ours besides the session, by the names of the site on localhost.
+const ownCookies = "gateway-pre=1; gateway-device=1; gateway-wait=1; gateway-invite=1; gateway-guest=1; gateway-enter-AAAA=1"
+
 // Of the cookies, the app sees its own, to the byte, and never ours.
 func TestCookiesOfApps(t *testing.T) {
 	both(t, func(t *testing.T, h *house) {
@@ -133,6 +136,7 @@ func TestCookiesOfApps(t *testing.T) {
 			{"on two lines", []string{"a=1; " + session, "b=2"}, []string{"a=1", "b=2"}},
 			{"ours on a line of its own", []string{"a=1", session, "b=2"}, []string{"a=1", "b=2"}},
 			{"all of ours", []string{h.site.pre + "=AAAA; a=1; " + session + "; " + h.site.enters + "AAAABBBBCCCCDDDD=zzz"}, []string{"a=1"}},
+			{"all of ours, in both spellings", []string{session + "; b=2; " + ownCookies + "; " + strings.ReplaceAll(ownCookies, "gateway", "__Host-gateway") + "; a=1"}, []string{"b=2; a=1"}},
 			{"in the other spelling", []string{"gateway-pre=x; __Host-gateway-pre=y; " + session + "; gateway-enter-x=1; __Host-gateway-enter-x=2; a=1"}, []string{"a=1"}},
 			{"names that only look alike", []string{session + "; gateways=1; x-gateway=2; Gateway=3; gateway-x=4"}, []string{"gateways=1; x-gateway=2; Gateway=3; gateway-x=4"}},
 			{"the same name twice, not ours", []string{session + "; a=1; a=2"}, []string{"a=1; a=2"}},

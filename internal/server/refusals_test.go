@@ -3,10 +3,13 @@ package server_test
 import (
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"gateway/internal/canonical"
+	"gateway/internal/identity"
 	"gateway/internal/server"
 	"gateway/policy"
 )
@@ -122,5 +125,50 @@ func TestRefusalsAreListed(t *testing.T) {
 	h.command(http.MethodGet, "/decisions", nil).wants(http.StatusOK).decode(&all)
 	if len(all) != 2 || all[0].Path != "/admin/x" || all[0].Who == nil || all[0].Who.Login != "bob" || all[0].Who.Origin != "local" || all[1].Path != "/closed/x" || all[1].Who != nil {
 		t.Errorf("refused lately: %+v", all)
+	}
+}
+
+// The shelves hold so many refusals, the oldest give way, and what was kept
+// stays as it was.
+func TestShelves(t *testing.T) {
+	t.Parallel()
+	h := open(t, plain)
+	r := h.server.Refusals
+	who := &identity.Principal{Login: "bob", Groups: []string{"staff"}}
+	keep := func(i int, request policy.Request) {
+		request.Host, request.Method = canonical.Host(h.site.wiki), http.MethodGet
+		r.Keep(fmt.Sprint("id", i), server.Refused{At: time.Unix(int64(i), 0), Request: request, Decision: policy.Decision{App: "wiki", Rule: fmt.Sprint("rule", i)}})
+	}
+	const room = 5000
+	for i := range 2*room + 2 {
+		keep(i, policy.Request{Path: "/x", Who: who})
+	}
+	who.Login, who.Groups[0] = "mallory", "admins"
+	keep(2*room+2, policy.Request{Path: canonical.Path("/" + strings.Repeat("x", 1023))})
+	for i, there := range map[int]bool{0: false, room + 1: false, room + 2: true, room + 3: true, 2*room - 1: true, 2 * room: true, 2*room + 1: true, 2*room + 2: true} {
+		a := h.command(http.MethodGet, fmt.Sprint("/decisions/id", i), nil)
+		if (a.status == http.StatusOK) != there {
+			t.Errorf("refusal %d: status %d, want it there: %v", i, a.status, there)
+		}
+	}
+	if d := h.explained(fmt.Sprint("id", 2*room)); d.Login != "bob" || d.Then.Rule != fmt.Sprint("rule", 2*room) {
+		t.Errorf("what was kept has become %+v", d)
+	}
+	if d := h.explained(fmt.Sprint("id", 2*room+2)); len(d.Path) != 1024 {
+		t.Errorf("a path of a kibibyte is kept as %d bytes", len(d.Path))
+	}
+	var all []server.AdminRefused
+	h.command(http.MethodGet, "/decisions", nil).wants(http.StatusOK).decode(&all)
+	if len(all) != room+1 || all[0].Who.Login != "bob" || all[0].Who.Groups[0] != "staff" {
+		t.Errorf("%d are listed, want %d; the first is %+v", len(all), room+1, all[0])
+	}
+	if !slices.IsSortedFunc(all, func(a, b server.AdminRefused) int { return a.At.Compare(b.At) }) {
+		t.Error("they are not in order")
+	}
+	h.between(func() { h.server.Refusals = nil }) // remembers nothing, and refuses all the same
+	id := h.asks(forwardAuth, h.about("/closed/x")).wants(http.StatusForbidden).field("decision_id")
+	h.command(http.MethodGet, "/decisions/"+id, nil).wants(http.StatusNotFound)
+	if a := h.command(http.MethodGet, "/decisions", nil).wants(http.StatusOK); strings.TrimSpace(a.body) != "[]" {
+		t.Errorf("nothing is remembered, and listed is %s", a.body)
 	}
 }
