@@ -59,7 +59,11 @@ func (h *house) count(cfg *config.Config) {
 
 // observe takes over what a configuration observes.
 func (h *house) observe(r *rooms) {
-	h.observer.Know(r.server.Policy.Load(), time.Now()) //nolint:forbidigo // the real time is what an operator asks about
+	file := server.AdminObservedFile{Path: r.config.Observe}
+	if r.config.Observed != nil {
+		file.Wrong = r.config.Observed.Wrong
+	}
+	h.observer.Know(r.server.Policy.Load(), file, time.Now()) //nolint:forbidigo // the real time is what an operator asks about
 }
 
 // auditWatcher counts the lines of the audit log.

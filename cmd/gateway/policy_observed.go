@@ -50,6 +50,11 @@ func policyObserved(o *options) *cobra.Command {
 var errNothingRuns = errors.New("no gateway runs on this data folder: only a running one knows what was asked of it")
 
 func writeObserved(out io.Writer, found server.AdminObserved) error {
+	if f := found.File; f != nil {
+		if err := writeFile(out, *f); err != nil || len(f.Wrong) > 0 {
+			return err
+		}
+	}
 	if len(found.Apps) == 0 {
 		_, err := fmt.Fprintln(out, "nothing is observed")
 		return err
@@ -71,6 +76,20 @@ func writeObserved(out io.Writer, found server.AdminObserved) error {
 		}
 	}
 	return incomplete(out, found)
+}
+
+// writeFile says which file is observed, or why it is not.
+func writeFile(out io.Writer, f server.AdminObservedFile) error {
+	lines := []string{"observed is " + f.Path}
+	if len(f.Wrong) > 0 {
+		lines = append([]string{"not observed, since it is wrong: " + f.Path}, f.Wrong...)
+	}
+	for _, line := range lines {
+		if _, err := fmt.Fprintln(out, printable(line)); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // incomplete says what the lists lack.

@@ -38,8 +38,11 @@ type Config struct {
 	Subjects       map[string]policy.Set       `yaml:"subjects"`  // sets of people, by name
 	RuleSets       map[string][]policy.Rule    `yaml:"rule_sets"` // lists of rules, by name
 	Apps           map[string]App              `yaml:"apps"`      // by name
+	Observe        string                      `yaml:"observe"`   // path of another configuration, that is observed
 	Log            Log                         `yaml:"log"`
 	Telemetry      Telemetry                   `yaml:"telemetry"`
+
+	Observed *Observed `yaml:"-"` // what came of that; nil without it
 
 	origin
 }
@@ -172,5 +175,9 @@ func (c *Config) Policy() policy.Config {
 		app.Name = name
 		apps = append(apps, app)
 	}
-	return policy.Config{Subjects: c.Subjects, RuleSets: c.RuleSets, Apps: apps}
+	all := policy.Config{Subjects: c.Subjects, RuleSets: c.RuleSets, Apps: apps}
+	if c.Observed != nil {
+		all.Observe = c.Observed.Policy
+	}
+	return all
 }

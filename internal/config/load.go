@@ -9,9 +9,18 @@ import (
 	"slices"
 )
 
-// Load reads the configuration file at path. Its error is Complaints, or says
-// why the file cannot be read.
+// Load reads the configuration file at path, and the one that it observes. Its
+// error is Complaints, or says why the file cannot be read.
 func Load(path string, environ []string) (*Config, []Warning, error) {
+	c, warnings, err := alone(path, environ)
+	if err != nil {
+		return nil, warnings, err
+	}
+	return c, append(warnings, c.observe(environ)...), nil
+}
+
+// alone reads one configuration file.
+func alone(path string, environ []string) (*Config, []Warning, error) {
 	file, err := os.Open(path) //nolint:gosec // G304: the administrator names the file
 	if err != nil {
 		return nil, nil, fmt.Errorf("configuration: %w", err)
@@ -60,7 +69,7 @@ func (c *Config) finish(d *decoder) (*Config, []Warning, error) {
 	for _, id := range slices.Collect(maps.Keys(c.Providers)) {
 		c.Providers[id] = c.Providers[id].WithDefaults(id)
 	}
-	c.Data, c.TLS.Cert, c.TLS.Key = d.locate(c.Data), d.locate(c.TLS.Cert), d.locate(c.TLS.Key)
+	c.Data, c.TLS.Cert, c.TLS.Key, c.Observe = d.locate(c.Data), d.locate(c.TLS.Cert), d.locate(c.TLS.Key), d.locate(c.Observe)
 	for i, pair := range c.TLS.Certificates {
 		c.TLS.Certificates[i] = Pair{d.locate(pair.Cert), d.locate(pair.Key)}
 	}

@@ -209,6 +209,8 @@ var reference = map[string]about{
 	"apps.*.observe.rules":   {meaning: "Rules instead, with the keys of apps.*.rules[] but observe. The first whose methods and paths match would decide."},
 	"apps.*.observe.rules[]": {meaning: "One rule.", either: []string{"allow deny use"}},
 
+	"observe": {meaning: "File with another configuration, that is observed: what it would decide is counted and listed beside what this one does. One that is wrong is told, and changes nothing.", example: "/etc/gateway/next.yaml"},
+
 	"subjects":    {meaning: "Sets of people by name, for allow to name."},
 	"subjects.*":  {meaning: "One set: lists, of which one entry must match.", example: members{{"groups", []string{"ops"}}, {"users", []string{"carol"}}}},
 	"rule_sets":   {meaning: "Lists of rules by name, for rules of apps to use. An app may decide some of their paths itself, before them."},

@@ -15,6 +15,9 @@ func (c *Config) Files() []string {
 	for _, pair := range c.TLS.Pairs() {
 		files = append(files, pair.Cert, pair.Key)
 	}
+	if c.Observe != "" {
+		files = append(files, c.Observe)
+	}
 	for _, name := range slices.Sorted(maps.Keys(c.Apps)) {
 		for _, u := range c.Apps[name].Upstreams {
 			if u.CAFile != "" {

@@ -121,9 +121,16 @@ func shortened(path string) string {
 // AdminObserved is what would be decided otherwise if what is only observed
 // counted.
 type AdminObserved struct {
-	Apps    []AdminObservedApp `json:"apps"`    // of which something is observed
-	Skipped uint64             `json:"skipped"` // decisions that were not made beside, since the start: too many came at once
-	Lost    uint64             `json:"lost"`    // differences that were forgotten, since too many others came up
+	File    *AdminObservedFile `json:"file,omitempty"` // which is observed; nil: rules and candidates of the apps are
+	Apps    []AdminObservedApp `json:"apps"`           // of which something is observed
+	Skipped uint64             `json:"skipped"`        // decisions that were not made beside, since the start: too many came at once
+	Lost    uint64             `json:"lost"`           // differences that were forgotten, since too many others came up
+}
+
+// AdminObservedFile is another configuration that is observed.
+type AdminObservedFile struct {
+	Path  string   `json:"path"`
+	Wrong []string `json:"wrong,omitempty"` // why it is not observed
 }
 
 // AdminObservedApp is an app of which something is observed.
@@ -164,6 +171,10 @@ func (o *Observer) list() AdminObserved {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	all := AdminObserved{Apps: []AdminObservedApp{}, Skipped: o.skipped.Load(), Lost: o.people.lost + o.nobody.lost}
+	if o.file.Path != "" {
+		file := o.file
+		all.File = &file
+	}
 	for name, app := range o.apps {
 		shown := AdminObservedApp{App: name, Since: app.since.UTC(), Asked: app.asked, Differ: app.differ, Differences: []AdminDifference{}}
 		for _, kept := range []*differences{&o.people, &o.nobody} {

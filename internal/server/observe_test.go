@@ -42,7 +42,7 @@ func (h *house) rules(c policy.Config) {
 	guard, err := policy.New(c)
 	h.must(err)
 	h.server.Policy.Store(guard)
-	h.server.Observer.Know(guard, h.clock.now())
+	h.server.Observer.Know(guard, server.AdminObservedFile{}, h.clock.now())
 }
 
 // observed asks what would be decided otherwise at wiki, once so many of its

@@ -27,6 +27,7 @@ type Observer struct {
 	skipped atomic.Uint64
 
 	mu     sync.Mutex
+	file   AdminObservedFile
 	apps   map[string]*observedApp // by name; the empty one is the host that no app has
 	people differences
 	nobody differences
@@ -55,12 +56,13 @@ func NewObserver(m *Metrics, log *slog.Logger) *Observer {
 	return o
 }
 
-// Know takes over what a policy observes. What was found about apps of which
-// something has changed that it depends on is forgotten.
-func (o *Observer) Know(p *policy.Policy, now time.Time) {
+// Know takes over what a policy observes, and of which file that is. What was
+// found about apps of which something has changed that it depends on is forgotten.
+func (o *Observer) Know(p *policy.Policy, file AdminObservedFile, now time.Time) {
 	editions := p.Editions()
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	o.file = file
 	apps := make(map[string]*observedApp, len(editions))
 	for name, edition := range editions {
 		apps[name] = &observedApp{edition: edition, since: now}
