@@ -29,7 +29,7 @@ type front struct {
 	start func(t *testing.T, s *site, one, two *echo)
 }
 
-var fronts = []front{{"nginx", startNginx}, {"caddy", startCaddy}, {"haproxy", startHAProxy}}
+var fronts = []front{{"nginx", startNginx}, {"caddy", startCaddy}, {"haproxy", startHAProxy}, {"stand-in for envoy", startEnvoy}}
 
 // startNginx includes the files of deploy/nginx as they are, but for the ports.
 func startNginx(t *testing.T, s *site, one, two *echo) {
@@ -293,10 +293,13 @@ func TestOnlyWebSocketsAreUpgraded(t *testing.T) {
 				upgrade string
 				want    bool
 			}{{"websocket", true}, {"WebSocket", true}, {"h2c", false}, {"TLS/1.0", false}, {"websocket, h2c", false}} {
-				answer := raw(t, s.public, fmt.Sprintf("GET /public/ws HTTP/1.1\r\nHost: one.localhost:%d\r\nConnection: Upgrade\r\nUpgrade: %s\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n", s.public, row.upgrade))
-				if got := strings.HasPrefix(answer, "HTTP/1.1 101 "); got != row.want {
-					t.Errorf("Upgrade: %s: tunnel %v, want %v\n%.200s", row.upgrade, got, row.want, answer)
-				}
+				t.Run(row.upgrade, func(t *testing.T) {
+					t.Parallel()
+					answer := raw(t, s.public, fmt.Sprintf("GET /public/ws HTTP/1.1\r\nHost: one.localhost:%d\r\nConnection: Upgrade\r\nUpgrade: %s\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n", s.public, row.upgrade))
+					if got := strings.HasPrefix(answer, "HTTP/1.1 101 "); got != row.want {
+						t.Errorf("tunnel %v, want %v\n%.200s", got, row.want, answer)
+					}
+				})
 			}
 		})
 	}

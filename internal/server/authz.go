@@ -3,13 +3,14 @@ package server
 import (
 	"fmt"
 	"net/http"
+	"strings"
 
 	"gateway/policy"
 )
 
 // AuthzHandler serves the check for front proxies. Only trusted peers are
 // answered. Every request to every app passes here, so there is no router
-// between: there are two paths.
+// between: there are two paths, and one that others lie behind.
 func (s *Server) AuthzHandler() http.Handler {
 	return s.guard(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header()["Cache-Control"] = noStore // an allow carries little else: it is all that most checks say
@@ -25,6 +26,10 @@ func (s *Server) AuthzHandler() http.Handler {
 		case "/.gateway/authz/auth-request":
 			s.answer(w, r, byAuthRequest, authRequest, s.subrequest)
 		default:
+			if strings.HasPrefix(r.RequestURI, extAuthzPrefix+"/") {
+				s.answer(w, r, byExtAuthz, extAuthz, s.plain)
+				return
+			}
 			s.own(w.Header())
 			s.fail(w, r, errNoPage)
 		}

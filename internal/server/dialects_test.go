@@ -15,9 +15,13 @@ import (
 const (
 	forwardAuth = "/.gateway/authz/forward-auth"
 	authRequest = "/.gateway/authz/auth-request"
+	extAuthz    = "/.gateway/authz/ext-authz" // and behind it the path that is asked about
 )
 
-var dialects = []string{forwardAuth, authRequest}
+var dialects = []string{forwardAuth, authRequest, extAuthz}
+
+// noQuestion is what a dialect says to what is none.
+var noQuestion = map[string]int{forwardAuth: http.StatusBadRequest, authRequest: http.StatusForbidden, extAuthz: http.StatusBadRequest}
 
 // managed are the headers that every allow carries.
 var managed = []string{"Remote-User", "Remote-Email", "Remote-Name", "Remote-Groups", "X-Gateway-Jwt-Assertion"}
@@ -35,15 +39,27 @@ func (h *house) about(target string, headers ...string) question {
 
 // lines are the headers in which a dialect asks.
 func (q question) lines(dialect string) []string {
-	if dialect == authRequest {
+	switch dialect {
+	case authRequest:
 		return []string{"X-Original-Url", q.scheme + "://" + q.host + q.target, "X-Original-Method", q.method, "X-Forwarded-For", q.client}
+	case extAuthz:
+		return []string{"X-Forwarded-Proto", q.scheme, "X-Forwarded-For", q.client}
 	}
 	return []string{"X-Forwarded-Method", q.method, "X-Forwarded-Proto", q.scheme, "X-Forwarded-Host", q.host, "X-Forwarded-Uri", q.target, "X-Forwarded-For", q.client}
 }
 
 // text is the question on the wire.
 func (q question) text(dialect string) string {
-	return get(dialect, append(q.lines(dialect), q.headers...)...)
+	return q.with(dialect, append(q.lines(dialect), q.headers...)...)
+}
+
+// with is the question on the wire with other header lines.
+func (q question) with(dialect string, lines ...string) string {
+	if dialect != extAuthz {
+		return get(dialect, lines...)
+	}
+	_, rest, _ := strings.Cut(get("/", lines...), "Host: authz\r\n")
+	return q.method + " " + dialect + q.target + " HTTP/1.1\r\nHost: " + q.host + "\r\n" + rest
 }
 
 // get writes a request with header lines as they stand.
@@ -161,7 +177,7 @@ func TestQuestionsThatAreNone(t *testing.T) {
 		refused := func(story, dialect, text string) {
 			t.Helper()
 			a := h.rawTo(h.authz.Listener.Addr(), trusted, text)
-			if ok := a.status == http.StatusForbidden || dialect == forwardAuth && (a.status == http.StatusBadRequest || a.status == http.StatusMethodNotAllowed || a.status == http.StatusMisdirectedRequest || a.status == http.StatusNotFound); !ok && !ofNetHTTP(a) {
+			if ok := a.status == http.StatusForbidden || dialect != authRequest && (a.status == http.StatusBadRequest || a.status == http.StatusMethodNotAllowed || a.status == http.StatusMisdirectedRequest || a.status == http.StatusNotFound); !ok && !ofNetHTTP(a) {
 				t.Errorf("%s in %s: status %d: %.200s", story, dialect, a.status, a.body)
 			}
 			if !ofNetHTTP(a) {
@@ -173,21 +189,24 @@ func TestQuestionsThatAreNone(t *testing.T) {
 			h.asks(dialect, good).wants(http.StatusOK)
 			lines := append(good.lines(dialect), alice...)
 			for i := 0; i < len(good.lines(dialect)); i += 2 {
-				refused("without "+lines[i], dialect, get(dialect, slices.Delete(slices.Clone(lines), i, i+2)...))
-				refused("twice "+lines[i], dialect, get(dialect, append(slices.Clone(lines), lines[i], lines[i+1])...))
-				refused("twice, once empty "+lines[i], dialect, get(dialect, append(slices.Clone(lines), lines[i], "")...))
+				refused("without "+lines[i], dialect, good.with(dialect, slices.Delete(slices.Clone(lines), i, i+2)...))
+				refused("twice "+lines[i], dialect, good.with(dialect, append(slices.Clone(lines), lines[i], lines[i+1])...))
+				refused("twice, once empty "+lines[i], dialect, good.with(dialect, append(slices.Clone(lines), lines[i], "")...))
 				empty := slices.Clone(lines)
 				empty[i+1] = ""
-				refused("empty "+lines[i], dialect, get(dialect, empty...))
+				refused("empty "+lines[i], dialect, good.with(dialect, empty...))
 				if lines[i] == "X-Forwarded-For" {
 					continue // it is a list by nature
 				}
 				list := slices.Clone(lines)
 				list[i+1] += ", " + list[i+1]
-				refused("a list in "+lines[i], dialect, get(dialect, list...))
+				refused("a list in "+lines[i], dialect, good.with(dialect, list...))
 			}
-			other := map[string]string{forwardAuth: authRequest, authRequest: forwardAuth}[dialect]
-			refused("in the other dialect", dialect, get(dialect, append(good.lines(other), alice...)...))
+			for _, other := range dialects {
+				if other != dialect && (dialect != extAuthz || other != forwardAuth) { // which says all that it asks for, and is refused for the rest
+					refused("in "+other, dialect, good.with(dialect, append(good.lines(other), alice...)...))
+				}
+			}
 			for _, host := range []string{"", "evil.test", h.site.portal, "unknown." + h.site.wiki, h.site.wiki + ":0", h.site.wiki + ":x", h.site.wiki + "," + h.site.board, "user@" + h.site.wiki, h.site.wiki + "%00", "\xd0\xb0" + h.site.wiki, "[::1]", "127.1", h.site.wiki + "\\"} {
 				q := good
 				q.host = host
@@ -238,14 +257,15 @@ func TestStrangersAreNotAnswered(t *testing.T) {
 							t.Errorf("%s learns %s: %q", from, name, a.header.Get(name))
 						}
 					}
-					h.rawTo(h.authz.Listener.Addr(), from, get(dialect, append(q.lines(dialect), "X-Forwarded-For", trusted, "X-Real-Ip", trusted)...)).refuses(from, http.StatusForbidden, "Forbidden")
+					h.rawTo(h.authz.Listener.Addr(), from, q.with(dialect, append(q.lines(dialect), "X-Forwarded-For", trusted, "X-Real-Ip", trusted)...)).refuses(from, http.StatusForbidden, "Forbidden")
 				}
 			}
 			h.rawTo(h.authz.Listener.Addr(), from, get("/")).refuses(from, http.StatusForbidden, "Forbidden")
 		}
 		for _, dialect := range dialects { // nor does anybody elsewhere
 			for _, host := range []string{h.site.portal, h.site.wiki} {
-				text := strings.Replace(h.about("/public/x", alice...).text(dialect), "Host: authz", "Host: "+host, 1)
+				q := h.about("/public/x", alice...)
+				text := strings.NewReplacer("Host: authz\r\n", "Host: "+host+"\r\n", "Host: "+q.host+"\r\n", "Host: "+host+"\r\n").Replace(q.text(dialect))
 				h.rawTo(h.front.Listener.Addr(), trusted, text).refuses("on the public listener", http.StatusNotFound, "BadRequest")
 			}
 		}
@@ -260,7 +280,7 @@ func TestForgedIdentity(t *testing.T) {
 				for _, target := range []string{"/x", "/public/x"} {
 					q := h.about(target, append([]string{name, "alice"}, bob...)...)
 					a := h.asks(dialect, q)
-					if want := map[string]int{forwardAuth: http.StatusBadRequest, authRequest: http.StatusForbidden}[dialect]; a.status != want {
+					if want := noQuestion[dialect]; a.status != want {
 						t.Errorf("%s with %s: status %d, want %d", dialect, name, a.status, want)
 						continue
 					}
@@ -281,7 +301,7 @@ func TestNobodySpeaksOfAnotherRequest(t *testing.T) {
 		} {
 			for _, dialect := range dialects {
 				q := h.about("/x", append([]string{name, "/admin/x"}, alice...)...)
-				if a := h.asks(dialect, q); a.status != map[string]int{forwardAuth: http.StatusBadRequest, authRequest: http.StatusForbidden}[dialect] {
+				if a := h.asks(dialect, q); a.status != noQuestion[dialect] {
 					t.Errorf("%s with %s: status %d", dialect, name, a.status)
 				}
 			}
@@ -496,7 +516,7 @@ func TestPagesAndPrograms(t *testing.T) {
 			q := h.about("/x?y=z", row.headers...)
 			q.method = row.method
 			own := h.program().do(row.method, h.Wiki+"/x?y=z", "", row.headers...)
-			for story, a := range map[string]answer{"own proxy": own, "forward-auth": h.asks(forwardAuth, q)} {
+			for story, a := range map[string]answer{"own proxy": own, "forward-auth": h.asks(forwardAuth, q), "ext-authz": h.asks(extAuthz, q)} {
 				there := h.Wiki + "/.gateway/sign-in?rd=%2Fx%3Fy%3Dz"
 				if row.page {
 					if a.status != http.StatusSeeOther || a.location() != there {
@@ -622,4 +642,49 @@ func TestEveryWayDecidesAlike(t *testing.T) {
 			}
 		}
 	})
+}
+
+// The path behind the prefix is read as it was sent: no spelling of the prefix,
+// and nothing behind it, leads to another question.
+func TestExtAuthzPrefix(t *testing.T) {
+	t.Parallel()
+	h := open(t, https)
+	bob := h.at(h.bob)
+	lines := append(h.about("/x").lines(extAuthz), bob...)
+	for path, want := range map[string]int{
+		extAuthz + "/x":                             http.StatusOK,
+		extAuthz + "/x?y=/../admin":                 http.StatusOK,
+		extAuthz + "/public/x":                      http.StatusOK,
+		extAuthz + "/admin/x":                       http.StatusForbidden,
+		extAuthz + "/%61dmin/x":                     http.StatusForbidden,
+		extAuthz + "/closed/x":                      http.StatusForbidden,
+		extAuthz:                                    http.StatusNotFound,
+		extAuthz + "?/x":                            http.StatusNotFound,
+		extAuthz + "x/x":                            http.StatusNotFound,
+		extAuthz + "%2fx":                           http.StatusNotFound,
+		extAuthz + "//x":                            http.StatusBadRequest,
+		extAuthz + "/../forward-auth":               http.StatusBadRequest,
+		extAuthz + "/..%2fforward-auth":             http.StatusBadRequest,
+		extAuthz + "/public/../x":                   http.StatusBadRequest,
+		extAuthz + "/.gateway/x":                    http.StatusNotFound,
+		extAuthz + extAuthz + "/x":                  http.StatusNotFound,
+		"/.gateway/authz/ext%2dauthz/x":             http.StatusNotFound,
+		"/.gateway/authz/./ext-authz/x":             http.StatusNotFound,
+		"/.gateway//authz/ext-authz/x":              http.StatusNotFound,
+		"/x/../.gateway/authz/ext-authz/x":          http.StatusNotFound,
+		"http://" + h.site.wiki + extAuthz + "/x":   http.StatusNotFound,
+		"http://" + h.site.board + extAuthz + "/x":  http.StatusNotFound,
+		"https://" + h.site.wiki + extAuthz + "//x": http.StatusNotFound,
+		"*": http.StatusNotFound,
+	} {
+		text := strings.Replace(strings.Replace(get("/", lines...), "Host: authz", "Host: "+h.site.wiki, 1), "GET / ", "GET "+path+" ", 1)
+		if a := h.rawTo(h.authz.Listener.Addr(), trusted, text); a.status != want {
+			t.Errorf("%s: status %d, want %d: %.200s", path, a.status, want, a.body)
+		}
+	}
+	// One host, in whichever form.
+	text := strings.Replace(get(extAuthz+"/x", lines...), "Host: authz", "Host: "+h.site.wiki+"\r\nHost: "+h.site.wiki, 1)
+	if a := h.rawTo(h.authz.Listener.Addr(), trusted, text); a.status != http.StatusBadRequest {
+		t.Errorf("two hosts: status %d", a.status)
+	}
 }

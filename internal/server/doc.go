@@ -41,6 +41,7 @@
 //
 //	ANY  /.gateway/authz/forward-auth   Traefik, Caddy
 //	ANY  /.gateway/authz/auth-request   nginx, HAProxy
+//	ANY  /.gateway/authz/ext-authz/...  Envoy, for the path behind it
 //
 // A listener that speaks plain HTTP where the site is https: GET everything, to
 // https on the same host.

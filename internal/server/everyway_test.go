@@ -118,7 +118,7 @@ func FuzzEveryWay(f *testing.F) {
 			asked.headers = append(slices.Clone(extra), q.headers...)
 			got := h.byDialect(t, dialect, asked)
 			switch {
-			case client == "" || told || dialectsOwn && dialect == forwardAuth: // the own proxy takes it away, or does without; the dialects do not
+			case client == "" || told || dialectsOwn && dialect == forwardAuth || header == "X-Forwarded-Proto" && dialect == extAuthz: // the own proxy takes it away, or does without; the dialects do not
 				if got.decision != "no question" {
 					t.Fatalf("%s with %q: %s", dialect, extra, got.decision)
 				}

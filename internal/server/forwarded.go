@@ -46,6 +46,22 @@ func authRequest(s *Server, r *http.Request) (question, error) {
 // ofAuthRequest are the headers by which its proxies say what was asked.
 var ofAuthRequest = [2]string{"X-Original-Method", "X-Original-Url"}
 
+// extAuthzPrefix is what Envoy puts before the path that it asks about.
+const extAuthzPrefix = "/.gateway/authz/ext-authz"
+
+// extAuthz reads the dialect of Envoy's ext_authz over HTTP: the request itself,
+// its path behind our prefix, as it was sent. Only where it came from, and by
+// which scheme, is said by headers.
+func extAuthz(s *Server, r *http.Request) (question, error) {
+	proto, ok1 := one(r.Header, "X-Forwarded-Proto")
+	_, ok2 := one(r.Header, "X-Forwarded-For")
+	uri, ok3 := strings.CutPrefix(r.RequestURI, extAuthzPrefix)
+	if !ok1 || !ok2 || !ok3 {
+		return question{}, explain(errBad, "X-Forwarded-Proto and X-Forwarded-For must each be there once: name them in allowed_headers.")
+	}
+	return s.original(r, [2]string{}, r.Method, proto, r.Host, uri)
+}
+
 // splitURL cuts an absolute URL without reading anything into it.
 func splitURL(address string) (scheme, host, uri string, ok bool) {
 	scheme, rest, ok := strings.Cut(address, "://")

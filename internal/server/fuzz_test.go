@@ -34,6 +34,20 @@ func bare(t *testing.T, method, host, path, query, from, body string) *http.Requ
 	return r
 }
 
+// asked is a question as the check gets it.
+func (q question) asked(t *testing.T, dialect string) *http.Request {
+	t.Helper()
+	r := bare(t, http.MethodGet, "authz", dialect, "", trusted, "")
+	if dialect == extAuthz {
+		r = bare(t, http.MethodGet, q.host, dialect+q.target, "", trusted, "")
+		r.Method = q.method
+	}
+	for i, lines := 0, q.lines(dialect); i < len(lines); i += 2 {
+		r.Header[lines[i]] = []string{lines[i+1]}
+	}
+	return r
+}
+
 // nobodyMay reports whether the policy lets nobody in particular have it, or
 // whoever comes from the office.
 func (h *house) nobodyMay(method, host, target string) bool {
@@ -106,10 +120,7 @@ func FuzzDialects(f *testing.F) {
 		defer h.round(t)()
 		q := question{method: method, scheme: "https", host: host, target: target, client: chain}
 		for _, dialect := range dialects {
-			r := bare(t, http.MethodGet, "authz", dialect, "", trusted, "")
-			for i, lines := 0, q.lines(dialect); i < len(lines); i += 2 {
-				r.Header[lines[i]] = []string{lines[i+1]}
-			}
+			r := q.asked(t, dialect)
 			r.Header["Cookie"], r.Header["Authorization"] = []string{cookie}, []string{authorization}
 			w := h.inside(handler, r)
 			if dialect == authRequest {
@@ -136,10 +147,7 @@ func FuzzForwardingHeaders(f *testing.F) {
 	f.Fuzz(func(t *testing.T, name, value string, first bool) {
 		defer h.round(t)()
 		for _, dialect := range dialects {
-			r := bare(t, http.MethodGet, "authz", dialect, "", trusted, "")
-			for i, lines := 0, h.about("/x").lines(dialect); i < len(lines); i += 2 {
-				r.Header[lines[i]] = []string{lines[i+1]}
-			}
+			r := h.about("/x").asked(t, dialect)
 			key := http.CanonicalHeaderKey(name)
 			if first {
 				r.Header[key] = append([]string{value}, r.Header[key]...)

@@ -27,7 +27,7 @@ func TestHeadersByOtherNames(t *testing.T) {
 		app := h.server.Apps["wiki"]
 		app.Headers = &names
 		h.server.Apps = map[string]server.App{"wiki": app}
-		for _, dialect := range []string{forwardAuth, authRequest} {
+		for _, dialect := range dialects {
 			a := h.asks(dialect, h.about("/page", "Authorization", "Bearer "+h.token(h.bob, h.site.wiki))).wants(http.StatusOK)
 			for name, want := range row.want {
 				if want == "the id" {

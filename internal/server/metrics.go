@@ -45,10 +45,11 @@ type way int
 const (
 	byForwardAuth way = iota
 	byAuthRequest
+	byExtAuthz
 	byProxy
 )
 
-var ways = [...]string{byForwardAuth: "forward_auth", byAuthRequest: "auth_request", byProxy: "proxy"}
+var ways = [...]string{byForwardAuth: "forward_auth", byAuthRequest: "auth_request", byExtAuthz: "ext_authz", byProxy: "proxy"}
 
 // outcome is how a check ended. The zero value is that of a panic.
 type outcome int

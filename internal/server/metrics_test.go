@@ -68,7 +68,7 @@ func TestChecksAreCounted(t *testing.T) {
 	h.known()
 	alice, bob := h.at(h.alice), h.at(h.bob)
 	before := h.metrics()
-	for way, dialect := range map[string]string{"forward_auth": forwardAuth, "auth_request": authRequest} {
+	for way, dialect := range map[string]string{"forward_auth": forwardAuth, "auth_request": authRequest, "ext_authz": extAuthz} {
 		h.asks(dialect, h.about("/public/x")).wants(http.StatusOK)
 		h.asks(dialect, h.about("/x", alice...)).wants(http.StatusOK)
 		h.asks(dialect, h.about("/x")).wants(http.StatusUnauthorized)
@@ -77,7 +77,7 @@ func TestChecksAreCounted(t *testing.T) {
 		elsewhere := h.about("/x", alice...)
 		elsewhere.host = "nowhere.example.com"
 		h.asks(dialect, elsewhere).wants(http.StatusForbidden)
-		h.rawTo(h.authz.Listener.Addr(), trusted, get(dialect))
+		h.rawTo(h.authz.Listener.Addr(), trusted, h.about("/x").with(dialect))
 		h.rawTo(h.authz.Listener.Addr(), stranger, h.about("/public/x").text(dialect)).wants(http.StatusForbidden)
 		want := map[string]float64{
 			check("wiki", way, "allowed"): 2, check("wiki", way, "sign_in"): 1, check("wiki", way, "refused"): 2,

@@ -60,6 +60,7 @@ func TestBasicIsTheApps(t *testing.T) {
 				"own proxy":    h.raw(h.page("/x", "Authorization", value)),
 				"forward-auth": h.asks(forwardAuth, h.about("/x", "Authorization", value)),
 				"auth-request": h.asks(authRequest, h.about("/x", "Authorization", value)),
+				"ext-authz":    h.asks(extAuthz, h.about("/x", "Authorization", value)),
 			} {
 				a.refuses(story, http.StatusUnauthorized, "SessionExpired")
 				if got := a.header.Get("Www-Authenticate"); got != `Bearer realm="gateway"` {
@@ -85,6 +86,7 @@ func TestAssertionsOpenNothing(t *testing.T) {
 				"own proxy":    h.raw(h.page("/x", lines...)),
 				"forward-auth": h.asks(forwardAuth, h.about("/x", lines...)),
 				"auth-request": h.asks(authRequest, h.about("/x", lines...)),
+				"ext-authz":    h.asks(extAuthz, h.about("/x", lines...)),
 			} {
 				a.refuses(story, http.StatusUnauthorized, "SessionExpired")
 			}

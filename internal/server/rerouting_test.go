@@ -49,7 +49,7 @@ func TestQuestionsOfTwoRequests(t *testing.T) {
 	both(t, func(t *testing.T, h *house) {
 		bob := h.at(h.bob)
 		for _, dialect := range dialects {
-			want := map[string]int{forwardAuth: http.StatusBadRequest, authRequest: http.StatusForbidden}[dialect]
+			want := noQuestion[dialect]
 			for _, name := range rerouting {
 				if slices.Contains(spoken[dialect], name) {
 					continue

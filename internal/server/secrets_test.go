@@ -109,7 +109,7 @@ func (a answer) speaksOf(what string) bool {
 	case "ticket":
 		return at("/.gateway/callback/corp")
 	case "e-mail address": // people see their own, apps see whom they serve, the owner of the machine sees all
-		return a.status == http.StatusOK && at("/.gateway/connect", "/.gateway/login", forwardAuth, authRequest, "http://admin/users") || a.header.Get(echoes) != ""
+		return a.status == http.StatusOK && at("/.gateway/connect", "/.gateway/login", forwardAuth, authRequest, extAuthz, "http://admin/users") || a.header.Get(echoes) != ""
 	}
 	return false
 }

@@ -99,6 +99,7 @@ func TestRegisterThatCannotTell(t *testing.T) {
 			"own proxy":    h.raw(h.page("/x", session...)),
 			"forward-auth": h.asks(forwardAuth, h.about("/x", session...)),
 			"auth-request": h.asks(authRequest, h.about("/x", session...)),
+			"ext-authz":    h.asks(extAuthz, h.about("/x", session...)),
 		} {
 			a.refuses(story, http.StatusServiceUnavailable, "Unavailable")
 		}
@@ -157,6 +158,7 @@ func TestRefusalsAreInTheBook(t *testing.T) {
 				"a page":       h.raw(h.page(row.target, append([]string{"Accept", "text/html"}, row.lines...)...)),
 				"forward-auth": h.asks(forwardAuth, h.about(row.target, row.lines...)),
 				"auth-request": h.asks(authRequest, h.about(row.target, row.lines...)),
+				"ext-authz":    h.asks(extAuthz, h.about(row.target, row.lines...)),
 			} {
 				id := a.wants(http.StatusForbidden).header.Get("X-Gateway-Decision")
 				lines := h.audited("decision_id", id)
