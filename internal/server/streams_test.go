@@ -360,6 +360,39 @@ func TestOthersGoOn(t *testing.T) {
 	})
 }
 
+// Whoever leaves, in whatever order, the rest are watched as before.
+func TestStreamsThatLeave(t *testing.T) {
+	t.Parallel()
+	h := open(t, https)
+	app := &lasting{}
+	app.behind(h)
+	_, bob := h.child(h.bob)
+	_, alice := h.child(h.alice)
+	for _, leave := range [][]int{{0}, {1}, {3}, {0, 2}, {3, 0}, {1, 2, 0}} {
+		var all []*lastingRequest
+		for range 4 {
+			all = append(all, h.lasts("websocket", "/x", alice...))
+		}
+		gone := map[int]bool{}
+		for _, i := range leave {
+			h.must(all[i].conn.Close())
+			gone[i] = true
+			app.idle(t, int64(len(all)-len(gone)))
+		}
+		all = append(all, h.lasts("websocket", "/x", bob...))
+		h.must(h.server.Sessions.Revoke(t.Context(), h.rows().sessionOf(h.alice.id)))
+		app.idle(t, 1)
+		for i, one := range all {
+			if i < 4 && !gone[i] {
+				one.wantsEnd(t, "revoked", 0)
+			}
+		}
+		h.must(all[4].conn.Close())
+		app.idle(t, 0)
+		_, alice = h.child(h.alice)
+	}
+}
+
 // unsure is a store of sessions that cannot tell so many times, or not at all
 // while it hangs.
 type unsure struct {
