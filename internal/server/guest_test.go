@@ -283,7 +283,7 @@ func TestOfficesOfGuests(t *testing.T) {
 
 // Who has opened one link has opened no other by it, and the last one counts.
 func TestOneLinkAfterAnother(t *testing.T) {
-	both(t, func(t *testing.T, h *house) {
+	both(t, func(_ *testing.T, h *house) {
 		first := h.letsGuests(server.AdminGuest{Paths: []string{"/one"}})
 		second := h.letsGuests(server.AdminGuest{Paths: []string{"/two"}, Methods: []string{"HEAD"}})
 		b := h.browser()

@@ -193,7 +193,7 @@ func TestCodesThatAreNone(t *testing.T) {
 
 // A hand-off ends the session that the browser had at the app, and no program's.
 func TestHandoffsEndNoBearer(t *testing.T) {
-	both(t, func(t *testing.T, h *house) {
+	both(t, func(_ *testing.T, h *house) {
 		token := h.token(h.bob, h.site.wiki)
 		b := h.as(h.alice)
 		code := b.code(h.Wiki + "/.gateway/sign-in?rd=/x")

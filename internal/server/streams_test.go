@@ -549,8 +549,9 @@ func TestStreamsInTheBook(t *testing.T) {
 	h.must(err)
 	app.idle(t, 1)
 	refusals := func() int { return strings.Count(h.log.String(), `"audit":"refusal"`) }
-	for end := time.Now().Add(patience); refusals() < 3 && time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
-	} // the app is told before the book
+	for end := time.Now().Add(patience); refusals() < 3 && time.Now().Before(end); { // the app is told before the book
+		time.Sleep(10 * time.Millisecond)
+	}
 	if got := refusals(); got != 3 {
 		t.Errorf("%d refusals in the book, want 3: %s", got, h.log)
 	}
