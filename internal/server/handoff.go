@@ -186,11 +186,10 @@ func (s *Server) grant(c *gin.Context, v visitor, host canonical.Host, req hando
 		return err
 	}
 	q := question{method: http.MethodGet, host: host, target: goal, client: s.client(c.Request), page: true}
-	d := s.ruling(q, v.who)
-	if d.Effect == policy.Allow && !s.Sessions.Admits(v.session, s.Site.Origin(host)) {
-		d.Effect, d.Reason, d.Public = policy.Deny, tooLongAgo, false
+	answer := verdict{visitor: v, decision: s.ruling(q, v.who)}
+	if answer.allowed() && !s.Sessions.Admits(v.session, s.Site.Origin(host)) {
+		answer.decision.Effect, answer.decision.Reason, answer.decision.Public = policy.Deny, tooLongAgo, false
 	}
-	answer := verdict{visitor: v, decision: d}
 	if !answer.allowed() {
 		answer.id = rand.Text()
 		answer.decision.Effect = policy.Deny // they are signed in: signing in again cannot help
