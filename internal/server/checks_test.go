@@ -229,6 +229,7 @@ func TestPageOfCrossOriginRefusals(t *testing.T) {
 		if !strings.HasPrefix(a.header.Get("Content-Type"), "text/html") || !strings.Contains(a.body, "A page of another site tried to do this") || strings.Contains(a.body, "for administrators") {
 			t.Errorf("%v %s", a.header, a.body)
 		}
+		h.program().post(h.Wiki+"/closed/x", "a=b", append(slices.Clone(navigation), who...)...).refuses("a form of its own", http.StatusForbidden, "Forbidden")
 		for name, lines := range map[string][]string{"a script": {"Sec-Fetch-Mode", "cors"}, "a program": nil} {
 			a := h.program().post(h.Wiki+"/x", "a=b", slices.Concat(who, sends(sibling, "same-site"), lines)...)
 			a.refuses(name, http.StatusForbidden, "Forbidden")
@@ -271,6 +272,19 @@ func TestRefusePageOfOtherRequests(t *testing.T) {
 		h.must(h.store.Close())
 		shows(trusted, original("GET", alice...)...).wants(http.StatusServiceUnavailable)
 	})
+}
+
+// Whoever navigates sees a page, in a frame too; programs read a problem.
+func TestErrorsAsPages(t *testing.T) {
+	t.Parallel()
+	h := open(t, https)
+	for kind, lines := range map[string][]string{
+		"text/html": {"Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "iframe"}, "application/problem+json": {"Sec-Fetch-Mode", "cors", "Sec-Fetch-Dest", "empty", "Accept", "text/html"},
+	} {
+		if a := h.program().get(h.Portal+"/nothing", lines...).wants(http.StatusNotFound); !strings.HasPrefix(a.header.Get("Content-Type"), kind) {
+			t.Errorf("%q: %s, want %s", lines, a.header.Get("Content-Type"), kind)
+		}
+	}
 }
 
 // Who brings no session is told nothing of one.

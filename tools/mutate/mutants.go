@@ -51,12 +51,13 @@ func mutantBool(n int, value bool) bool {
 	return value
 }
 
-func mutantBound(n int, value, moved bool) bool {
+// mutantBound compares in one way or the other: to compare may change something.
+func mutantBound(n int, compare, moved func() bool) bool {
 	mutantReached(n)
 	if mutantOfThisRun == n {
-		return moved
+		return moved()
 	}
-	return value
+	return compare()
 }
 
 // mutantOne is 1 when the mutant is n.
@@ -133,6 +134,14 @@ func call(name string, args ...ast.Expr) *ast.CallExpr {
 }
 
 func number(n int) ast.Expr { return &ast.BasicLit{Kind: token.INT, Value: strconv.Itoa(n)} }
+
+// lazy is a function that returns a condition.
+func lazy(e ast.Expr) ast.Expr {
+	return &ast.FuncLit{
+		Type: &ast.FuncType{Params: &ast.FieldList{}, Results: &ast.FieldList{List: []*ast.Field{{Type: ast.NewIdent("bool")}}}},
+		Body: &ast.BlockStmt{List: []ast.Stmt{&ast.ReturnStmt{Results: []ast.Expr{e}}}},
+	}
+}
 
 // block changes statements in place.
 func (m *mutator) block(list []ast.Stmt) {
@@ -258,7 +267,7 @@ func (m *mutator) bound(e ast.Expr) ast.Expr {
 		return x
 	}
 	n := m.name(e, op.String())
-	return call("mutantBound", number(n), x, &ast.BinaryExpr{X: x.X, Op: op, Y: x.Y})
+	return call("mutantBound", number(n), lazy(x), lazy(&ast.BinaryExpr{X: x.X, Op: op, Y: x.Y}))
 }
 
 func (m *mutator) values(list []ast.Expr) {
