@@ -47,7 +47,7 @@ func TestAssertionMustNameSomebodyHere(t *testing.T) {
 		t.Run(row.name, func(t *testing.T) {
 			d := newDoor(t)
 			d.Providers = []providers.Named{{ID: "careless", Provider: careless{row.says}}}
-			state, err := d.Begin(t.Context(), "careless", "alices", "/")
+			state, err := d.Begin(t.Context(), "careless", "alices", "/", 0)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -34,9 +34,10 @@ type Foreign struct {
 
 // Begin starts a sign-in at the provider and returns where to send the browser.
 // browser is the value of its pre-session cookie and never empty; returnTo
-// comes back with Finish. ErrUnknownOrigin, ErrNoRequest without a browser,
+// comes back with Finish; maxAge asks for a recent proof, if it is not zero.
+// ErrUnknownOrigin, ErrNoRequest without a browser,
 // ErrUnavailable.
-func (f *Foreign) Begin(ctx context.Context, id, browser, returnTo string) (string, error) {
+func (f *Foreign) Begin(ctx context.Context, id, browser, returnTo string, maxAge time.Duration) (string, error) {
 	named, err := f.named(id)
 	if err != nil {
 		return "", err
@@ -55,7 +56,9 @@ func (f *Foreign) Begin(ctx context.Context, id, browser, returnTo string) (stri
 	if err != nil {
 		return "", err
 	}
-	address, err := named.Provider.AuthCodeURL(ctx, w.request(state))
+	req := w.request(state)
+	req.MaxAge = maxAge
+	address, err := named.Provider.AuthCodeURL(ctx, req)
 	if err != nil {
 		return "", fmt.Errorf("origin %s: %w", id, err)
 	}

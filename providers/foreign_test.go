@@ -205,16 +205,16 @@ func TestBegin(t *testing.T) {
 		{"local is no provider", "local", "alices", "/", providers.ErrUnknownOrigin},
 		{"no browser", "corp", "", "/", providers.ErrNoRequest},
 	} {
-		if _, err := d.Begin(t.Context(), row.id, row.browser, row.returnTo); !errors.Is(err, row.want) {
+		if _, err := d.Begin(t.Context(), row.id, row.browser, row.returnTo, 0); !errors.Is(err, row.want) {
 			t.Errorf("%s: %v, want %v", row.name, err, row.want)
 		}
 	}
-	if _, err := d.Begin(t.Context(), "corp", "alices", strings.Repeat("/", providers.MaxReturnTo+1)); err == nil {
+	if _, err := d.Begin(t.Context(), "corp", "alices", strings.Repeat("/", providers.MaxReturnTo+1), 0); err == nil {
 		t.Error("return address too long: nil, want an error")
 	}
 	seen := map[string]bool{}
 	for range 20 {
-		address, err := d.Begin(t.Context(), "corp", "alices", "/secret-place")
+		address, err := d.Begin(t.Context(), "corp", "alices", "/secret-place", 0)
 		if err != nil || seen[address] || strings.Contains(address, "secret-place") {
 			t.Errorf("Begin = %s, %v, want another address each time, and the return address nowhere", address, err)
 		}

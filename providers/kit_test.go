@@ -90,7 +90,7 @@ func open(t testing.TB, id string, s *providertest.Server, now func() time.Time)
 // provider sends back.
 func (d *door) begin(t testing.TB, returnTo string) providers.Callback {
 	t.Helper()
-	address, err := d.Begin(t.Context(), "corp", "alices", returnTo)
+	address, err := d.Begin(t.Context(), "corp", "alices", returnTo, 0)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -96,6 +96,11 @@ type AuthRequest struct {
 	Provider string    // the origin the browser was sent to
 	ReturnTo string    // where the person wanted to go, at most MaxReturnTo bytes
 	Expires  time.Time // UTC, whole seconds
+
+	// MaxAge is how long ago the person may have proved who they are (OpenID
+	// Connect Core 1.0, section 3.1.2.1); zero: however long. It does not travel:
+	// what the provider then says of the time is for others to judge.
+	MaxAge time.Duration
 }
 
 // Assertion is what a provider says about a person (the word of NIST SP

@@ -48,21 +48,31 @@ func (l Limits) Oldest() time.Duration {
 
 // admit reports whether a session may be opened for whoever has this portal session.
 func (l Limits) admit(root *Session, now time.Time) bool {
-	return l.Oldest() == 0 || now.Sub(root.AuthTime) < l.Oldest()
+	return l.Oldest() == 0 || now.Sub(root.began()) < l.Oldest()
 }
 
 // over reports whether a session at the app is past its limits.
-func (l Limits) over(s *Session, now time.Time) bool {
-	return l.Idle != 0 && now.Sub(s.Seen) >= l.Idle || l.Lifetime != 0 && now.Sub(s.AuthTime) >= l.Lifetime
+func (l Limits) over(s, root *Session, now time.Time) bool {
+	return l.Idle != 0 && now.Sub(s.Seen) >= l.Idle || l.Lifetime != 0 && now.Sub(root.began()) >= l.Lifetime
+}
+
+// began is when the limits of apps begin for a portal session: with the proof,
+// or where nobody said when that was, with the session.
+func (s *Session) began() time.Time {
+	if s.AuthTime.IsZero() {
+		return s.Created
+	}
+	return s.AuthTime
 }
 
 // within returns a session with the end that its limits set; it leaves s as it is.
-func (l Limits) within(s *Session) *Session {
-	if l.Lifetime == 0 || !s.AuthTime.Add(l.Lifetime).Before(s.Expires) {
+func (l Limits) within(s, root *Session) *Session {
+	end := root.began().Add(l.Lifetime)
+	if l.Lifetime == 0 || !end.Before(s.Expires) {
 		return s
 	}
 	shown := *s
-	shown.Expires = s.AuthTime.Add(l.Lifetime)
+	shown.Expires = end
 	return &shown
 }
 

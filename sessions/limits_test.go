@@ -191,6 +191,32 @@ func TestLimitsTouch(t *testing.T) {
 	})
 }
 
+// Where nobody said when the person proved anything, the limits begin with the
+// session, and a token says nothing of the time.
+func TestLimitsOfUnknownProof(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHouse(t)
+		h.Limits = func(string) sessions.Limits { return sessions.Limits{Lifetime: 20 * time.Minute} }
+		root, rootToken, err := h.Issue(t.Context(), alice())
+		if err != nil || !root.AuthTime.IsZero() {
+			t.Fatalf("Issue: %v, %v; want no time of a proof", root.AuthTime, err)
+		}
+		time.Sleep(10 * time.Minute)
+		child, token := h.enter(t, root, wiki)
+		time.Sleep(9 * time.Minute)
+		h.verify(t, token, wiki, child.ID, nil)
+		if got, err := h.Peek(t.Context(), token, wiki); err != nil || !got.AuthTime.IsZero() || !got.Expires.Equal(root.Created.Add(20*time.Minute)) {
+			t.Errorf("proved at %v, expires %v, %v", got.AuthTime, got.Expires, err)
+		}
+		time.Sleep(time.Minute)
+		h.verify(t, token, wiki, "", sessions.ErrExpired)
+		h.verify(t, rootToken, portal, root.ID, nil)
+		if h.Admits(root, wiki) {
+			t.Error("another session at the app is opened without a sign-in")
+		}
+	})
+}
+
 // A code that was made in time opens nothing once the limit has passed.
 func TestLimitsBetweenGrantAndRedeem(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -42,9 +42,9 @@ type Manager struct {
 }
 
 // Issue opens a session for a person who came through a door and returns it
-// with its token. ID, Created, Seen and Expires are filled in; AuthTime is now
-// unless it is earlier; Audience is the portal unless named. UserID is
-// required, and Parent has to be empty: children come from IssueChild.
+// with its token. ID, Created, Seen and Expires are filled in; AuthTime is never
+// later than now; Audience is the portal unless named. UserID is required, and
+// Parent has to be empty: children come from IssueChild.
 func (m *Manager) Issue(ctx context.Context, s Session) (Session, secret.Text, error) {
 	if s.UserID == "" || s.Parent != "" {
 		return Session{}, secret.Text{}, errors.New("sessions: issue wants a user and no parent")
@@ -54,7 +54,7 @@ func (m *Manager) Issue(ctx context.Context, s Session) (Session, secret.Text, e
 	}
 	now := m.now()
 	s.Expires = now.Add(m.lifetime()).Truncate(time.Second)
-	if s.AuthTime.IsZero() || s.AuthTime.After(now) {
+	if s.AuthTime.After(now) {
 		s.AuthTime = now
 	}
 	return m.open(ctx, s, now)
@@ -126,8 +126,8 @@ func (m *Manager) List(ctx context.Context, userID string) ([]Session, error) {
 	live := all[:0]
 	for _, s := range all {
 		root, ok := roots[s.root()]
-		if own := m.of(&s); ok && !m.over(&s, &root, now) && !own.over(&s, now) {
-			live = append(live, *own.within(&s))
+		if own := m.of(&s); ok && !m.over(&s, &root, now) && !own.over(&s, &root, now) {
+			live = append(live, *own.within(&s, &root))
 		}
 	}
 	return live, nil

@@ -53,6 +53,7 @@ func TestIssueFillsIn(t *testing.T) {
 		ok   func(sessions.Session) bool
 	}{
 		{"a foreign sign-in of ten minutes ago", func(s *sessions.Session) { s.AuthTime = now.Add(-10 * time.Minute) }, func(s sessions.Session) bool { return s.AuthTime.Equal(now.Add(-10 * time.Minute)) }},
+		{"a provider that does not say when", func(s *sessions.Session) { s.AuthTime = time.Time{} }, func(s sessions.Session) bool { return s.AuthTime.IsZero() }},
 		{"a foreign clock ahead", func(s *sessions.Session) { s.AuthTime = now.Add(time.Minute) }, func(s sessions.Session) bool { return s.AuthTime.Equal(now) }},
 		{"an own id", func(s *sessions.Session) { s.ID = "chosen" }, func(s sessions.Session) bool { return s.ID != "chosen" }},
 		{"an own limit", func(s *sessions.Session) { s.Expires = now.AddDate(100, 0, 0) }, func(s sessions.Session) bool { return s.Expires.Equal(now.Add(24 * time.Hour)) }},

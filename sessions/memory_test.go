@@ -234,7 +234,11 @@ func alice() sessions.Session {
 // signIn opens a portal session for alice.
 func (h *house) signIn(t testing.TB) (sessions.Session, secret.Text) {
 	t.Helper()
-	s, token, err := h.Issue(t.Context(), alice())
+	who := alice()
+	if who.AuthTime = time.Now(); h.Now != nil {
+		who.AuthTime = h.Now()
+	}
+	s, token, err := h.Issue(t.Context(), who)
 	if err != nil {
 		t.Fatal(err)
 	}

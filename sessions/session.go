@@ -49,7 +49,7 @@ type Session struct {
 	ForeignID string       // the provider's own session id (sid of OpenID Connect Back-Channel Logout 1.0), or empty
 	Groups    []string     // of the identity that opened the session, not of the user
 	AMR       []string     // the factors (RFC 8176)
-	AuthTime  time.Time    // when the person last proved who they are
+	AuthTime  time.Time    // when the person last proved who they are; zero: nobody said
 	Created   time.Time
 	Seen      time.Time // last use, at most a minute behind
 	Expires   time.Time // absolute limit

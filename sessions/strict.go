@@ -37,7 +37,7 @@ func (c *claims) UnmarshalJSON(raw []byte) error {
 }
 
 // members reads an object that has exactly the named members, each once, into
-// *string, *int64 (seconds since 1970) and *[]string.
+// *string, *int64 (seconds since 1970), *said and *[]string.
 func members(raw []byte, into map[string]any) error {
 	dec := json.NewDecoder(bytes.NewReader(raw))
 	if start, err := dec.Token(); err != nil || start != json.Delim('{') {
@@ -84,6 +84,10 @@ func member(dec *json.Decoder, into any) error {
 		}
 	case *int64:
 		if *v < 1 || *v > maxSeconds {
+			return errShape
+		}
+	case *said:
+		if *v < 0 || *v > maxSeconds {
 			return errShape
 		}
 	case *[]string:

@@ -26,8 +26,18 @@ type claims struct {
 	registered
 
 	SessionID string   `json:"sid"`
-	AuthTime  int64    `json:"auth_time"` // seconds since 1970
+	AuthTime  said     `json:"auth_time"`
 	AMR       []string `json:"amr"`
+}
+
+// said is a time in seconds since 1970; 0: nobody said when.
+type said int64
+
+func saidAt(t time.Time) said {
+	if t.IsZero() {
+		return 0
+	}
+	return said(t.Unix())
 }
 
 // mint returns the token of a session.
@@ -37,7 +47,7 @@ func (r *ring) mint(issuer string, s *Session) (string, error) {
 			Issuer: issuer, Audience: s.Audience, Subject: s.UserID,
 			IssuedAt: s.Created.Unix(), Expires: s.Expires.Unix(),
 		},
-		SessionID: s.ID, AuthTime: s.AuthTime.Unix(), AMR: append([]string{}, s.AMR...),
+		SessionID: s.ID, AuthTime: saidAt(s.AuthTime), AMR: append([]string{}, s.AMR...),
 	})
 	if err != nil {
 		return "", err

@@ -96,7 +96,7 @@ func (m *Manager) live(ctx context.Context, id string, now time.Time) (*Session,
 		return nil, time.Time{}, ErrExpired
 	}
 	own := m.of(s)
-	if own.over(s, now) {
+	if own.over(s, root, now) {
 		m.bury(ctx, s.ID)
 		return nil, time.Time{}, ErrExpired
 	}
@@ -104,7 +104,7 @@ func (m *Manager) live(ctx context.Context, id string, now time.Time) (*Session,
 	if root.Seen.Before(seen) {
 		seen = root.Seen
 	}
-	return own.within(s), seen, nil
+	return own.within(s, root), seen, nil
 }
 
 // lineage returns a session and its root, which may be itself; both are read only.

@@ -85,7 +85,7 @@ func TestMetricsAreDocumented(t *testing.T) {
 	r := *h.rooms.Load()
 	r.tls = &tls.Config{Certificates: []tls.Certificate{{Leaf: &x509.Certificate{NotAfter: time.Unix(1<<31, 0)}}}}
 	h.rooms.Store(&r)
-	if _, err := r.server.Foreign.Begin(t.Context(), "corp", "browser", "/"); err == nil {
+	if _, err := r.server.Foreign.Begin(t.Context(), "corp", "browser", "/", 0); err == nil {
 		t.Fatal("somebody answers on port 1")
 	}
 	page := httptest.NewRecorder()

@@ -91,7 +91,7 @@ func (s *Server) adminDecision(c *gin.Context) error {
 	case one.Decision.Reason == crossOrigin:
 		d.Unknown = "a page of another site asked for it, and cross_origin of the app does not name that"
 	case one.Decision.Reason == tooLongAgo:
-		d.Unknown = "the rules let it pass; sessions of the app asks for a more recent sign-in"
+		d.Unknown = "the rules let it pass; the app asks for a more recent sign-in, by its sessions or in the address of the sign-in"
 	case one.Request.Path == "":
 		d.Unknown = "the path was too long to be kept"
 	default:

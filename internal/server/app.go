@@ -12,6 +12,7 @@ import (
 
 	"gateway/internal/canonical"
 	"gateway/internal/proxy"
+	"gateway/policy"
 )
 
 // ask reads a request that came to the public listener itself.
@@ -188,8 +189,10 @@ func (s *Server) originalURL(r *http.Request, q *question) error {
 	return nil
 }
 
-// mayOpen reports whether the person could open the app's root.
+// mayOpen reports whether the person could open the app's root, if need be by
+// signing in once more.
 func (s *Server) mayOpen(v visitor, r *http.Request, host canonical.Host) bool {
 	q := question{method: http.MethodGet, host: host, target: canonical.Target{Path: "/", Raw: "/"}, client: s.client(r)}
-	return verdict{decision: s.ruling(q, v.who)}.allowed()
+	d := s.ruling(q, v.who)
+	return verdict{decision: d}.allowed() || d.Effect == policy.StepUp
 }

@@ -103,7 +103,7 @@ func (v *verdict) guesses() bool { return !v.allowed() && errors.Is(v.err, sessi
 // section 3.1). Basic is never asked for: a browser would ask its user.
 func (s *Server) sayUseless(w http.ResponseWriter, r *http.Request, q question, v verdict, u useless) {
 	h := w.Header()
-	h.Set(headerSignIn, s.signInURL(q))
+	h.Set(headerSignIn, s.signInURL(q, v))
 	h.Set("WWW-Authenticate", `Bearer realm="gateway", error="invalid_token"`)
 	s.letRead(h, q)
 	s.say(w, r, problem{Status: http.StatusUnauthorized, Error: "SessionExpired", Reason: string(u.reason), Detail: u.detail, DecisionID: v.id}, nil, q.page)

@@ -103,7 +103,7 @@ func (s *Server) subrequest(w http.ResponseWriter, r *http.Request, q question, 
 		s.say(w, r, p, err, false)
 	case v.decision.Effect == policy.Login:
 		s.askToSignIn(w, r, q)
-	default:
+	default: // q is no page here, whoever asks
 		s.refuse(w, r, q, v)
 	}
 }

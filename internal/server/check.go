@@ -97,10 +97,9 @@ func (s *Server) ruling(q question, who *identity.Principal) policy.Decision {
 	return s.Policy.Load().Decide(s.request(q, who))
 }
 
-// request is a question as the guard takes it. Nobody can prove more than they
-// have yet, so that no step-up is possible.
+// request is a question as the guard takes it. Whoever is signed in can do so once more.
 func (s *Server) request(q question, who *identity.Principal) policy.Request {
-	return policy.Request{Method: q.method, Host: q.host, Path: q.target.Path, Client: q.client, Who: who, Now: s.now()}
+	return policy.Request{Method: q.method, Host: q.host, Path: q.target.Path, Client: q.client, Who: who, Now: s.now(), Reach: reach}
 }
 
 // auditRefusal writes a refusal into the book, and keeps it to be explained.
@@ -150,17 +149,15 @@ func (s *Server) assertion(v verdict, audience string) (string, error) {
 	return token, nil
 }
 
-// signInURL is where a page request without a session is sent. An address
-// that is too long to return to gives way to the app's first page.
-func (s *Server) signInURL(q question) string {
-	return q.audience + signInPath(addressOf(q.target.String()))
-}
-
 // refuse answers a question that is not allowed: a page for people, a problem
 // for programs.
 func (s *Server) refuse(w http.ResponseWriter, r *http.Request, q question, v verdict) {
-	if v.decision.Effect == policy.Login {
+	switch v.decision.Effect { //nolint:exhaustive // the others are a no
+	case policy.Login:
 		s.askToSignIn(w, r, q)
+		return
+	case policy.StepUp:
+		s.askToProve(w, r, q, v)
 		return
 	}
 	if v.id != "" {
@@ -179,7 +176,13 @@ func (s *Server) refuse(w http.ResponseWriter, r *http.Request, q question, v ve
 	}
 	refusal := pages.Refusal{
 		At: s.now().UTC(), Host: string(q.host), Path: string(q.target.Path), DecisionID: v.id, Portal: s.Site.Portal(), Elsewhere: elsewhere,
-		TooLongAgo: v.decision.Reason == policy.TooLongAgo || v.decision.Reason == tooLongAgo, FewFactors: v.decision.Reason == policy.FewFactors,
+		FewFactors: v.decision.Reason == policy.FewFactors,
+	}
+	switch v.decision.Reason { //nolint:exhaustive // of the others their words say enough
+	case policy.TooLongAgo, tooLongAgo:
+		refusal.TooLongAgo, refusal.Again = true, s.signInURL(q, v)
+	case policy.WrongOrigin:
+		refusal.Doors = s.doorNames(s.Policy.Load().Doors(q.host))
 	}
 	if v.who != nil {
 		refusal.Login, refusal.SignedIn = v.who.Login, true
@@ -223,8 +226,7 @@ func (s *Server) administers(ctx context.Context, who *identity.Principal) bool 
 	})
 }
 
-// forbidden is the policy's no. Who has proved too little is told so: nothing
-// here could prove more, so nobody is sent anywhere for it.
+// forbidden is the policy's no. Who has proved too little is told so.
 func (s *Server) forbidden(v verdict) problem {
 	p := problem{
 		Status: http.StatusForbidden, Error: "Forbidden", DecisionID: v.id,
@@ -237,19 +239,20 @@ func (s *Server) forbidden(v verdict) problem {
 	case policy.FewFactors:
 		p.Error, p.Detail = "FactorNeeded", "This asks for more factors than the session has."
 	case policy.TooLongAgo, tooLongAgo:
-		p.Error, p.Detail = "FactorNeeded", "This asks for a more recent sign-in. Sign out, then sign in again."
+		p.Error, p.Detail = "FactorNeeded", "This asks for a more recent sign-in."
 	}
 	if p.Error == "FactorNeeded" && v.token != nil {
 		p.Detail = "This asks for factors or a recent sign-in, and an app token has neither."
 	}
 	if v.decision.Effect == policy.StepUp {
 		p.Status = http.StatusUnauthorized
+		p.Detail = "This asks for a more recent sign-in. Sign in again at the address in X-Gateway-Sign-In."
 	}
 	return p
 }
 
 func (s *Server) askToSignIn(w http.ResponseWriter, r *http.Request, q question) {
-	there := s.signInURL(q)
+	there := s.signInURL(q, verdict{})
 	if q.page {
 		redirect(w, there)
 		return

@@ -18,12 +18,13 @@ import (
 const maxBody = 32 << 10
 
 // features names the optional fields that this server knows.
-var features = []string{"want", "app"}
+var features = []string{"want", "app", "again"}
 
 type connectRequest struct {
 	ClientFirst string `json:"client_first"`
 	AuthOrigin  string `json:"auth_origin"`
 	Want        string `json:"want"`
+	Again       bool   `json:"again"` // whoever is signed in wants to sign in once more
 }
 
 type authOk struct {
@@ -40,8 +41,9 @@ type authNeeded struct {
 	EndSession  string   `json:"end_session,omitempty"`
 }
 
-// connect says who is signed in, or hands out a challenge. It stores nothing
-// and does not count as use of the session.
+// connect says who is signed in, or hands out a challenge: to somebody who is
+// signed in, too, who asks for it by again. It stores nothing and does not count
+// as use of the session.
 func (s *Server) connect(c *gin.Context) error {
 	var req connectRequest
 	if err := readJSON(c.Request, &req); err != nil && !errors.Is(err, io.EOF) {
@@ -54,8 +56,13 @@ func (s *Server) connect(c *gin.Context) error {
 	if req.ClientFirst != "" && req.AuthOrigin != "" {
 		return explain(errBad, "Send client_first or auth_origin, not both.")
 	}
-	if done, err := s.whoAmI(c, s.Site.Portal()); done || err != nil {
+	v, err := s.mine(c, s.Site.Portal())
+	switch {
+	case err != nil:
 		return err
+	case v.who != nil && !req.Again:
+		writeAuthOk(c, v)
+		return nil
 	}
 	answer := s.needed(c)
 	switch {
@@ -71,12 +78,12 @@ func (s *Server) connect(c *gin.Context) error {
 	return nil
 }
 
-// whoAmI answers AuthOk to a live session of the audience, and clears one that
-// is over. It is done where it has answered.
-func (s *Server) whoAmI(c *gin.Context, audience string) (done bool, err error) {
+// mine is whose session of the audience the request brings; nobody, if it brings
+// none. One that is over is an error, and cleared.
+func (s *Server) mine(c *gin.Context, audience string) (visitor, error) {
 	cred, err := s.credential(c.Request)
 	if err != nil || cred.token.Empty() {
-		return false, err
+		return visitor{}, err
 	}
 	session, err := s.Sessions.Peek(c.Request.Context(), cred.token, audience)
 	v := visitor{err: err}
@@ -86,18 +93,23 @@ func (s *Server) whoAmI(c *gin.Context, audience string) (done bool, err error) 
 	if v.over() {
 		s.clearSession(c.Writer)
 	}
-	if v.err != nil {
-		return false, v.err
-	}
+	return v, v.err
+}
+
+func writeAuthOk(c *gin.Context, v visitor) {
 	writeJSON(c.Writer, http.StatusOK, "application/json", authOk{Login: v.who.Login, UserID: v.who.UserID, UserInfo: infoOf(v)})
-	return true, nil
 }
 
 // connectGet is who-am-I without a challenge.
 func (s *Server) connectGet(audience func(*gin.Context) string) func(*gin.Context) error {
 	return func(c *gin.Context) error {
-		if done, err := s.whoAmI(c, audience(c)); done || err != nil {
+		v, err := s.mine(c, audience(c))
+		switch {
+		case err != nil:
 			return err
+		case v.who != nil:
+			writeAuthOk(c, v)
+			return nil
 		}
 		writeJSON(c.Writer, http.StatusOK, "application/json", s.needed(c))
 		return nil

@@ -31,7 +31,7 @@ func (s *Server) start(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	address, err := s.Foreign.Begin(c.Request.Context(), c.Param("origin"), browser, there.String())
+	address, err := s.Foreign.Begin(c.Request.Context(), c.Param("origin"), browser, there.String(), toAsk(s.oldest(there)))
 	if err != nil {
 		return flowError{err, signInPath(there)}
 	}

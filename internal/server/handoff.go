@@ -42,7 +42,14 @@ type handoffRequest struct {
 	Target  string    `json:"t"`
 	Nonce   []byte    `json:"n"` // SHA-256 of the app host's cookie of this flow
 	Expires time.Time `json:"x"`
+	MaxAge  int64     `json:"m,omitempty"` // seconds since the proof, at most; 0: any
 }
+
+// age is how old the proof may be; 0: any age.
+func (r handoffRequest) age() time.Duration { return time.Duration(r.MaxAge) * time.Second }
+
+// begun is when the app host asked.
+func (r handoffRequest) begun() time.Time { return r.Expires.Add(-enterLifetime) }
 
 // entering is what the app host remembers, sealed in its cookie.
 type entering struct {
@@ -58,20 +65,20 @@ func (s *Server) appSignIn(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	v := s.visitor(c.Request.Context(), cred, s.atApp(c))
+	v, age := s.visitor(c.Request.Context(), cred, s.atApp(c)), askedAge(c)
 	switch {
 	case v.unclear():
 		return v.err
-	case v.who != nil:
+	case v.who != nil && !s.helps(c, v, there, age):
 		redirect(c.Writer, s.atApp(c)+there.String())
 		return nil
 	case v.over():
 		s.clearSession(c.Writer)
 	}
-	return s.begin(c, there, false)
+	return s.begin(c, there, age, false)
 }
 
-func (s *Server) begin(c *gin.Context, there returnto.Address, again bool) error {
+func (s *Server) begin(c *gin.Context, there returnto.Address, age time.Duration, again bool) error {
 	expires := s.now().Add(enterLifetime)
 	kept := there
 	if len(kept.String()) > maxKept {
@@ -83,7 +90,7 @@ func (s *Server) begin(c *gin.Context, there returnto.Address, again bool) error
 	}
 	nonce := sha256.Sum256([]byte(cookie))
 	req := handoffRequest{
-		Flow: rand.Text()[:flowLength], Host: string(hostOf(c)), Target: there.String(), Nonce: nonce[:], Expires: expires,
+		Flow: rand.Text()[:flowLength], Host: string(hostOf(c)), Target: there.String(), Nonce: nonce[:], Expires: expires, MaxAge: int64(age / time.Second),
 	}
 	address, err := s.authorizePath(req)
 	if err != nil {
@@ -173,23 +180,20 @@ func (s *Server) authorize(c *gin.Context) error {
 		redirect(c.Writer, s.Site.Portal()+"/.gateway/sign-in?rd="+url.QueryEscape("/.gateway/authorize?req="+raw[0]))
 		return nil
 	}
-	return s.grant(c, v, host, req, there)
+	q, d, err := s.admission(c.Request, v, req)
+	switch {
+	case err != nil:
+		return err
+	case d.Effect == policy.StepUp:
+		redirect(c.Writer, s.Site.Portal()+signInPath(addressOf("/.gateway/authorize?req="+raw[0])))
+		return nil
+	}
+	return s.grant(c, v, q, d, req)
 }
 
-// tooLongAgo is why a sign-in opens no session at an app that has limits of its own.
-const tooLongAgo policy.Reason = "session-too-old"
-
-func (s *Server) grant(c *gin.Context, v visitor, host canonical.Host, req handoffRequest, there returnto.Address) error {
-	ctx := c.Request.Context()
-	goal, err := canonical.ParseTarget(there.String())
-	if err != nil {
-		return err
-	}
-	q := question{method: http.MethodGet, host: host, target: goal, client: s.client(c.Request), page: true}
-	answer := verdict{visitor: v, decision: s.ruling(q, v.who)}
-	if answer.allowed() && !s.Sessions.Admits(v.session, s.Site.Origin(host)) {
-		answer.decision.Effect, answer.decision.Reason, answer.decision.Public = policy.Deny, tooLongAgo, false
-	}
+func (s *Server) grant(c *gin.Context, v visitor, q question, d policy.Decision, req handoffRequest) error {
+	ctx, there := c.Request.Context(), addressOf(req.Target)
+	answer := verdict{visitor: v, decision: d}
 	if !answer.allowed() {
 		answer.id = rand.Text()
 		answer.decision.Effect = policy.Deny // they are signed in: signing in again cannot help
@@ -200,11 +204,11 @@ func (s *Server) grant(c *gin.Context, v visitor, host canonical.Host, req hando
 	if len(req.Nonce) != sha256.Size {
 		return errFlow
 	}
-	code, err := s.Sessions.Grant(ctx, v.session.ID, s.Site.Origin(host), req.Flow, [32]byte(req.Nonce), there.String())
+	code, err := s.Sessions.Grant(ctx, v.session.ID, q.audience, req.Flow, [32]byte(req.Nonce), there.String())
 	if err != nil {
 		return err
 	}
-	redirect(c.Writer, s.Site.Origin(host)+"/.gateway/handoff?code="+url.QueryEscape(code.Reveal()))
+	redirect(c.Writer, q.audience+"/.gateway/handoff?code="+url.QueryEscape(code.Reveal()))
 	return nil
 }
 
@@ -290,7 +294,7 @@ func (s *Server) recoverFlow(c *gin.Context, kept entering, cause error) error {
 	case kept.Again:
 		return flowError{fmt.Errorf("%w: %w", errFlow, cause), there.String()}
 	}
-	return s.begin(c, there, true)
+	return s.begin(c, there, 0, true)
 }
 
 func sealJSON(box Sealer, v any) (string, error) {

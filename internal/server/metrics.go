@@ -175,7 +175,7 @@ func (t *tally) decided(q question, v verdict, err error) {
 		x = checkUnavailable
 	case v.allowed():
 		x = checkAllowed
-	case v.decision.Effect == policy.Login:
+	case v.decision.Effect == policy.Login, v.decision.Effect == policy.StepUp:
 		x = checkSignIn
 	}
 	if app == "" && q.host != "" {

@@ -82,7 +82,7 @@ func TestRefusalPageExplainsToAdministrators(t *testing.T) {
 	}
 }
 
-// Who has proved too little is told so, and sent nowhere.
+// Who has proved too little is told so, and sent where a sign-in would help.
 func TestFactorNeeded(t *testing.T) {
 	h := open(t, plain)
 	signedIn := &policy.Subjects{SignedIn: true}
@@ -105,9 +105,9 @@ func TestFactorNeeded(t *testing.T) {
 	}
 	ask("/soon", false).wants(http.StatusOK)
 	h.clock.pass(16 * time.Minute)
-	ask("/soon", false).refuses("a proof of 16 minutes ago", http.StatusForbidden, "FactorNeeded")
-	if a := ask("/soon", true).wants(http.StatusForbidden); !strings.Contains(a.body, "more recent sign-in") || a.location() != "" {
-		t.Errorf("a proof of 16 minutes ago: %s", a.body)
+	ask("/soon", false).refuses("a proof of 16 minutes ago", http.StatusUnauthorized, "FactorNeeded")
+	if a := ask("/soon", true).wants(http.StatusSeeOther); a.location() != h.Wiki+"/.gateway/sign-in?rd=%2Fsoon&max_age=900" {
+		t.Errorf("a proof of 16 minutes ago is sent to %s", a.location())
 	}
 	ask("/", false).wants(http.StatusOK)
 	if a := h.asks(forwardAuth, h.about("/two", "Accept", "text/html")).wants(http.StatusSeeOther); !strings.Contains(a.location(), "/.gateway/sign-in") {

@@ -99,6 +99,9 @@ func (s *Server) signInPage(c *gin.Context) error {
 	}
 	there := target(c)
 	if v.who != nil {
+		if done, err := s.askToConfirm(c, v, there); done || err != nil {
+			return err
+		}
 		redirect(c.Writer, s.Site.Portal()+there.String())
 		return nil
 	}
@@ -110,26 +113,29 @@ func (s *Server) showSignIn(c *gin.Context, v visitor, there returnto.Address) {
 	if v.over() {
 		s.clearSession(c.Writer)
 	}
-	page := pages.SignIn{Local: s.Local != nil, Portal: s.Site.Portal()}
-	page.App, page.ReturnTo = s.appOf(there)
-	for _, o := range s.origins(there.String()) {
-		page.Origins = append(page.Origins, pages.Origin{ID: o.Origin, Name: o.Name, Start: o.Start, Down: o.down})
-	}
-	s.page(c.Writer, http.StatusOK, page)
+	s.page(c.Writer, http.StatusOK, s.chooser(there, s.takenAt(there)))
 }
 
-// appOf names the app that a return address leads to, and its host, for the page.
-func (s *Server) appOf(there returnto.Address) (app, host string) {
-	u, err := url.Parse(there.String())
-	if err != nil || u.Path != "/.gateway/authorize" {
-		return "", ""
+// chooser is the page with the doors that shown reports, on the way to an address.
+func (s *Server) chooser(there returnto.Address, shown func(door string) bool) pages.SignIn {
+	page := pages.SignIn{Local: s.Local != nil && shown(identity.Local), Portal: s.Site.Portal()}
+	if req, ok := s.requested(there); ok {
+		page.App, _ = s.Policy.Load().App(canonical.Host(req.Host))
+		page.ReturnTo = req.Host
 	}
-	req, err := s.openRequest(u.Query().Get("req"))
-	if err != nil {
-		return "", ""
+	for _, o := range s.origins(there.String()) {
+		if shown(o.Origin) {
+			page.Origins = append(page.Origins, pages.Origin{ID: o.Origin, Name: o.Name, Start: o.Start, Down: o.down})
+		}
 	}
-	app, _ = s.Policy.Load().App(canonical.Host(req.Host))
-	return app, req.Host
+	return page
+}
+
+// takenAt reports the doors that the app takes which an address leads to: all,
+// if it leads to none.
+func (s *Server) takenAt(there returnto.Address) func(door string) bool {
+	req, ok := s.requested(there)
+	return func(door string) bool { return !ok || s.Policy.Load().TakesDoor(canonical.Host(req.Host), door) }
 }
 
 // origin is a door as connect's answer and the chooser show it.
@@ -162,7 +168,7 @@ type userInfo struct {
 	Groups        []string  `json:"groups"`
 	Origin        string    `json:"origin"`
 	AMR           []string  `json:"amr"`
-	AuthTime      time.Time `json:"auth_time"`
+	AuthTime      time.Time `json:"auth_time,omitzero"` // not there where nobody said
 	LastUsed      time.Time `json:"last_used"`
 	Expires       time.Time `json:"expires"`
 }

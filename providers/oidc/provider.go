@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strconv"
 	"time"
 
 	goidc "github.com/coreos/go-oidc/v3/oidc"
@@ -69,8 +70,9 @@ func Of(id string, c providers.Config, redirectURL string) Config {
 }
 
 // AuthCodeURL returns the authorization request (OpenID Connect Core 1.0,
-// section 3.1.2.1) with state, nonce and an S256 code challenge. It discovers
-// the provider if that has not happened yet.
+// section 3.1.2.1) with state, nonce and an S256 code challenge, and max_age
+// where the proof must be recent. It discovers the provider if that has not
+// happened yet.
 func (p *Provider) AuthCodeURL(ctx context.Context, req providers.AuthRequest) (string, error) {
 	if req.State == "" || req.Nonce == "" || req.Verifier == "" {
 		return "", errors.New("oidc: request without state, nonce or verifier")
@@ -79,7 +81,11 @@ func (p *Provider) AuthCodeURL(ctx context.Context, req providers.AuthRequest) (
 	if err != nil {
 		return "", err
 	}
-	return p.oauth(m).AuthCodeURL(req.State, goidc.Nonce(req.Nonce), oauth2.S256ChallengeOption(req.Verifier)), nil
+	options := []oauth2.AuthCodeOption{goidc.Nonce(req.Nonce), oauth2.S256ChallengeOption(req.Verifier)}
+	if req.MaxAge > 0 {
+		options = append(options, oauth2.SetAuthURLParam("max_age", strconv.FormatInt(int64(req.MaxAge/time.Second), 10)))
+	}
+	return p.oauth(m).AuthCodeURL(req.State, options...), nil
 }
 
 // CheckIssuer compares the iss of a callback with our issuer; it may only be

@@ -22,6 +22,9 @@ var samples = []struct {
 	{"sign-in-local", pages.SignIn{Local: true, Portal: "https://auth.example.com:8443"}},
 	{"sign-in-foreign", pages.SignIn{Origins: providers, Notice: "Corp did not let you in.", Portal: "https://auth.example.com"}},
 	{"sign-in-shut", pages.SignIn{}},
+	{"confirm", pages.SignIn{Local: true, ReturnTo: "payroll.example.com", App: "Payroll", Portal: "https://auth.example.com", Confirm: "alice"}},
+	{"confirm-foreign", pages.SignIn{Origins: providers[:1], ReturnTo: "payroll.example.com", App: "Payroll", Portal: "https://auth.example.com", Confirm: "corp:248289761001"}},
+	{"confirm-shut", pages.SignIn{ReturnTo: "payroll.example.com", App: "Payroll", Portal: "https://auth.example.com", Confirm: "alice"}},
 	{"apps", pages.Apps{Name: "Alice Adams", Login: "alice", Apps: []pages.App{
 		{Name: "Grafana", Host: "grafana.example.com", URL: "https://grafana.example.com/"},
 		{Name: "éclair", Host: "eclair.example.org:8443", URL: "https://eclair.example.org:8443/"},
@@ -49,7 +52,8 @@ var samples = []struct {
 		Login: "alice", Host: "wiki.example.com", Path: "/pages/7/delete", DecisionID: "KX3PZ7Q2M5T4WJ6A", Portal: "https://auth.example.com",
 		SignedIn: true, Elsewhere: true,
 	}},
-	{"refusal-too-long-ago", pages.Refusal{Login: "alice", Host: "grafana.example.com", Path: "/admin/users", SignedIn: true, TooLongAgo: true}},
+	{"refusal-too-long-ago", pages.Refusal{Login: "alice", Host: "grafana.example.com", Path: "/admin/users", SignedIn: true, TooLongAgo: true, Again: "https://grafana.example.com/.gateway/sign-in?rd=%2Fadmin%2Fusers&max_age=900", Portal: "https://auth.example.com"}},
+	{"refusal-doors", pages.Refusal{Login: "alice", Host: "payroll.example.com", Path: "/", SignedIn: true, Doors: []string{"Corp", ""}, Portal: "https://auth.example.com"}},
 	{"refusal-few-factors", pages.Refusal{Login: "alice", Host: "grafana.example.com", Path: "/admin/users", SignedIn: true, FewFactors: true}},
 	{"refusal-because", pages.Refusal{
 		Login: "alice", Host: "grafana.example.com", Path: "/admin/users", DecisionID: "KX3PZ7Q2M5T4WJ6A", SignedIn: true,

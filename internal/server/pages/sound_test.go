@@ -99,8 +99,8 @@ var (
 	void       = strings.Fields("meta link img br wbr input")
 	attributes = strings.Fields("lang charset name content rel type href src http-equiv class id alt width height title role method action value for " +
 		"autocomplete autocapitalize autocorrect spellcheck maxlength required disabled hidden datetime aria-label aria-hidden aria-describedby aria-controls aria-disabled " +
-		"readonly data-path data-code data-least data-iterations data-alone data-say data-show data-hide data-show-label data-hide-label")
-	ours = regexp.MustCompile(`^/(\.gateway/[A-Za-z0-9./_?=&;%-]*)?$|^https://(id\.corp|auth|grafana|eclair)\.[a-z.]*example[a-z.]*(:8443)?(/[a-z?_=&]*)?$|^/handbook\?a=1$`)
+		"readonly data-path data-code data-least data-iterations data-alone data-again data-say data-show data-hide data-show-label data-hide-label")
+	ours = regexp.MustCompile(`^/(\.gateway/[A-Za-z0-9./_?=&;%-]*)?$|^https://(id\.corp|auth|grafana|eclair)\.[a-z.]*example[a-z.]*(:8443)?(/[a-z?_=&]*)?$|^https://grafana\.example\.com/\.gateway/sign-in\?rd=[a-zA-Z0-9%]*&max_age=900$|^/handbook\?a=1$`)
 )
 
 // sound reads a page as a browser would and complains about all that is not

@@ -19,6 +19,7 @@ type SignIn struct {
 	App      string // that app's name, only shown
 	Notice   string // what happened before, one sentence, or empty
 	Portal   string // URL of the portal; its host is shown where there is no App
+	Confirm  string // login of who is signed in and has to prove it again; empty: whoever comes
 }
 
 // App is one app that a person may open.
@@ -107,7 +108,9 @@ type Refusal struct {
 	Portal     string // URL of the portal
 	SignedIn   bool
 	Elsewhere  bool      // a page of another site asked for it
-	TooLongAgo bool      // signing in again would help
+	TooLongAgo bool      // the proof is not recent enough, or nobody knows when it was
+	Again      string    // URL of another try to sign in, or empty
+	Doors      []string  // names of the ways to sign in that the app takes, where the person came by another; empty name: by password
 	FewFactors bool      // another factor would help
 	Because    *Because  // for administrators; nil: not shown
 	At         time.Time // when it was decided; zero: not shown

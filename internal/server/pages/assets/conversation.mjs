@@ -19,12 +19,13 @@ export class Refusal extends Error {
 
 // signIn resolves to "done" (there is a session, reload) or "waiting"
 // (registered, not yet approved). A challenge that ran out is renewed once.
-export async function signIn(user, password, send = fetch) {
+// again: whoever is signed in signs in once more.
+export async function signIn(user, password, { again = false, send = fetch } = {}) {
   try {
     const mapped = mapPassword(password);
-    return await attempt(user, mapped, send).catch((error) => {
+    return await attempt(user, mapped, again, send).catch((error) => {
       if (error.code !== "ChallengeNotFoundOrExpired") throw error;
-      return attempt(user, mapped, send);
+      return attempt(user, mapped, again, send);
     });
   } catch (error) {
     throw asRefusal(error);
@@ -47,9 +48,9 @@ export async function choose(path, code, password, { least, iterations }, send =
   }
 }
 
-async function attempt(user, password, send) {
+async function attempt(user, password, again, send) {
   const first = clientFirst(user, newNonce());
-  const needed = await connect(first.message, send);
+  const needed = await connect({ client_first: first.message, ...(again && { again }) }, send);
   if (needed.user_id) return "done"; // signed in meanwhile, in another tab
   if (typeof needed.challenge !== "string" || typeof needed.challenge_id !== "string") {
     throw new Refusal("Unexpected");
@@ -69,8 +70,8 @@ async function attempt(user, password, send) {
 
 // connect asks for a challenge. A session that is over is told once, and its
 // cookie cleared; then the gateway answers.
-async function connect(message, send) {
-  const ask = () => post(send, "/.gateway/connect", { client_first: message });
+async function connect(asked, send) {
+  const ask = () => post(send, "/.gateway/connect", asked);
   try {
     return (await ask()).body;
   } catch (error) {

@@ -4,8 +4,9 @@
 import { signIn } from "./conversation.mjs";
 import { PasswordForm, text } from "./form.mjs";
 
+const again = document.getElementById("local").dataset.again === "true"; // whoever is signed in proves it once more
 const form = new PasswordForm(document.getElementById("local"), text("Working"), async ({ user, password }) => {
-  if ((await signIn(user.value, password.value)) === "done") {
+  if ((await signIn(user.value, password.value, { again })) === "done") {
     location.reload(); // the gateway knows where to go from here
     return true;
   }
@@ -14,4 +15,4 @@ const form = new PasswordForm(document.getElementById("local"), text("Working"),
   return false;
 });
 
-form.open(form.user);
+form.open(again ? form.password : form.user);

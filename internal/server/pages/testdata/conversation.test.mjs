@@ -45,26 +45,40 @@ function gateway(script = {}) {
 
 test("the right password", async () => {
   const { send, calls } = gateway();
-  assert.equal(await signIn("alice", "right", send), "done");
+  assert.equal(await signIn("alice", "right", { send }), "done");
   assert.deepEqual(calls, ["connect", "login"]);
 });
 
 test("signed in meanwhile", async () => {
   const { send, calls } = gateway({ "/.gateway/connect": () => [200, { login: "alice", user_id: "u1", user_info: {} }] });
-  assert.equal(await signIn("alice", "right", send), "done");
+  assert.equal(await signIn("alice", "right", { send }), "done");
   assert.deepEqual(calls, ["connect"]);
+});
+
+test("once more, while signed in", async () => {
+  const asked = [];
+  const { send, calls } = gateway({
+    "/.gateway/connect": (value, _, well) => {
+      asked.push(value.again);
+      return value.again ? well["/.gateway/connect"](value) : [200, { login: "alice", user_id: "u1", user_info: {} }];
+    },
+  });
+  assert.equal(await signIn("alice", "right", { again: true, send }), "done");
+  assert.deepEqual(calls, ["connect", "login"]);
+  assert.equal(await signIn("alice", "right", { again: false, send }), "done");
+  assert.deepEqual(asked, [true, undefined]);
 });
 
 test("registered, but waiting", async () => {
   const { send } = gateway({ "/.gateway/login": () => [202, { user_id: "u1" }] });
-  assert.equal(await signIn("alice", "right", send), "waiting");
+  assert.equal(await signIn("alice", "right", { send }), "waiting");
 });
 
 test("a session that was over", async () => {
   const { send, calls } = gateway({
     "/.gateway/connect": (_, made) => (made.length === 1 ? [401, { error: "SessionExpired" }] : undefined),
   });
-  assert.equal(await signIn("alice", "right", send), "done");
+  assert.equal(await signIn("alice", "right", { send }), "done");
   assert.deepEqual(calls, ["connect", "connect", "login"]);
 });
 
@@ -72,20 +86,20 @@ test("a challenge that ran out is renewed", async () => {
   const { send, calls } = gateway({
     "/.gateway/login": (_, made) => (made.length === 2 ? [401, { error: "ChallengeNotFoundOrExpired" }] : undefined),
   });
-  assert.equal(await signIn("alice", "right", send), "done");
+  assert.equal(await signIn("alice", "right", { send }), "done");
   assert.deepEqual(calls, ["connect", "login", "connect", "login"]);
 });
 
 test("a challenge is renewed once", async () => {
   const { send, calls } = gateway({ "/.gateway/login": () => [401, { error: "ChallengeNotFoundOrExpired" }] });
-  await assert.rejects(signIn("alice", "right", send), { code: "ChallengeNotFoundOrExpired" });
+  await assert.rejects(signIn("alice", "right", { send }), { code: "ChallengeNotFoundOrExpired" });
   assert.deepEqual(calls, ["connect", "login", "connect", "login"]);
 });
 
 test("a server that cannot prove itself is signed out of", async () => {
   for (const server_final of [undefined, "", 7, "v=", `v=${"A".repeat(43)}=`]) {
     const { send, calls } = gateway({ "/.gateway/login": () => [200, { user_id: "u1", server_final }] });
-    await assert.rejects(signIn("alice", "right", send), { name: "Refusal", code: "ServerFinal" });
+    await assert.rejects(signIn("alice", "right", { send }), { name: "Refusal", code: "ServerFinal" });
     assert.deepEqual(calls, ["connect", "login", "logout"]);
   }
 });
@@ -105,22 +119,22 @@ for (const [name, path, answer, code, wait, calls] of [
 ]) {
   test(name, async () => {
     const served = gateway({ [path]: () => answer });
-    await assert.rejects(signIn("alice", "right", served.send), { name: "Refusal", code, wait });
+    await assert.rejects(signIn("alice", "right", { send: served.send }), { name: "Refusal", code, wait });
     assert.deepEqual(served.calls, calls);
   });
 }
 
 test("no connection", async () => {
   const broken = async () => { throw new TypeError("Failed to fetch"); };
-  await assert.rejects(signIn("alice", "right", broken), { code: "Network" });
+  await assert.rejects(signIn("alice", "right", { send: broken }), { code: "Network" });
   const slow = async () => { throw new DOMException("late", "TimeoutError"); };
-  await assert.rejects(signIn("alice", "right", slow), { code: "Timeout" });
+  await assert.rejects(signIn("alice", "right", { send: slow }), { code: "Timeout" });
 });
 
 test("what cannot be a password is not tried", async () => {
   for (const password of ["", "tab\t", "\ud800", "x".repeat(1025)]) {
     const { send, calls } = gateway();
-    await assert.rejects(signIn("alice", password, send), (error) => error instanceof Refusal && error.code === "Password");
+    await assert.rejects(signIn("alice", password, { send }), (error) => error instanceof Refusal && error.code === "Password");
     assert.deepEqual(calls, []);
   }
 });
@@ -128,10 +142,11 @@ test("what cannot be a password is not tried", async () => {
 test("the password is in nothing that is sent", async () => {
   const { send } = gateway();
   const sent = [];
-  await signIn("alice", "right", (path, options) => {
+  const listen = (path, options) => {
     sent.push(path + JSON.stringify(options));
     return send(path, options);
-  });
+  };
+  await signIn("alice", "right", { send: listen });
   for (const form of ["right", Buffer.from("right").toString("base64"), Buffer.from("right").toString("hex")]) {
     assert.ok(!sent.join().includes(form), form);
   }

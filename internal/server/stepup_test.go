@@ -1,0 +1,442 @@
+package server_test
+
+import (
+	"crypto/rand"
+	"html"
+	"maps"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"gateway/policy"
+	"gateway/providers/providertest"
+	"gateway/sessions"
+)
+
+// recent makes wiki ask for recent proofs: of 15 minutes for /admin/**, of 5 to
+// send something to /transfer.
+func (h *house) recent() {
+	h.Helper()
+	signedIn := &policy.Subjects{SignedIn: true}
+	guard, err := policy.New(policy.Config{Apps: []policy.App{
+		{Name: "wiki", Host: h.site.wiki, Rules: []policy.Rule{
+			{Name: "public", Paths: []string{"/public/**"}, Allow: &policy.Subjects{Everyone: true}},
+			{Name: "admin", Paths: []string{"/admin/**"}, Allow: signedIn, MaxAge: 15 * time.Minute},
+			{Name: "transfer", Paths: []string{"/transfer"}, Methods: []string{"POST"}, Allow: signedIn, MaxAge: 5 * time.Minute},
+			{Name: "two", Paths: []string{"/two"}, Allow: signedIn, Factors: 2, MaxAge: 15 * time.Minute},
+			{Name: "rest", Allow: signedIn},
+		}},
+		{Name: "board", Host: h.site.board, Allow: signedIn},
+	}})
+	h.must(err)
+	h.server.Policy.Store(guard)
+}
+
+// confirms fails the test unless a page asks somebody for another proof.
+func (h *house) confirms(page answer, login string, local, corp bool) {
+	h.Helper()
+	page.wants(http.StatusOK)
+	text := html.UnescapeString(page.body)
+	for _, want := range []struct {
+		part string
+		have bool
+	}{
+		{"<h1>Confirm that it is you</h1>", true},
+		{"<bdi>" + login + "</bdi>", true},
+		{`value="` + login + `" readonly`, local},
+		{`data-again="true"`, local},
+		{"/.gateway/start/corp?rd=", corp},
+		{"/.gateway/start/guests?rd=", false},
+	} {
+		if strings.Contains(text, want.part) != want.have {
+			h.Errorf("%s: %q is there: %v, want %v", page.asked, want.part, !want.have, want.have)
+		}
+	}
+}
+
+// proves signs somebody in once more at the browser where they are signed in.
+func (b *browser) proves(p person) answer {
+	b.Helper()
+	bare := "n=" + p.login + ",r=" + rand.Text()
+	a := b.post(b.Portal+"/.gateway/connect", `{"client_first":"n,,`+bare+`","again":true}`).wants(http.StatusOK)
+	c := challenge{id: a.field("challenge_id"), bare: bare, first: a.field("challenge"), answer: a}
+	if c.id == "" {
+		b.Fatalf("connect again: %s, want a challenge", a.body)
+	}
+	return b.post(b.Portal+"/.gateway/login", p.answers(c))
+}
+
+// A rule that asks for a recent proof leads whoever asks for a page to the
+// sign-in, and from there to the page; all others are told.
+func TestStepUpByPassword(t *testing.T) {
+	both(t, func(t *testing.T, h *house) {
+		h.recent()
+		h.clock.stop()
+		b := h.as(h.bob)
+		const there = "/admin/x?a=b%26c"
+		page, _ := b.visit(h.Wiki + there)
+		page.wants(http.StatusOK)
+		b.visit(h.Board + "/")
+		h.clock.pass(15*time.Minute + time.Second)
+		portal, wiki := b.kept(h.Portal, h.site.sessionCookie), b.kept(h.Wiki, h.site.sessionCookie)
+
+		sends := h.Wiki + "/.gateway/sign-in?rd=" + url.QueryEscape(there) + "&max_age=900"
+		cookie := b.session(h.Wiki)
+		for _, credential := range [][]string{cookie, {"Authorization", "Bearer " + wiki}} {
+			for _, dialect := range dialects {
+				a := h.asks(dialect, h.about(there, credential...))
+				a.refuses(dialect, http.StatusUnauthorized, "FactorNeeded")
+				a.says(dialect)
+				h.stepsUp(a, sends, "900")
+			}
+			a := h.program().get(h.Wiki+there, credential...)
+			a.refuses("own proxy", http.StatusUnauthorized, "FactorNeeded")
+			h.stepsUp(a, sends, "900")
+		}
+		asPage := append([]string{"Accept", "text/html", "Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "document"}, cookie...)
+		if a := h.asks(forwardAuth, h.about(there, asPage...)).wants(http.StatusSeeOther); a.location() != sends {
+			t.Errorf("forward-auth sends a page to %s, want %s", a.location(), sends)
+		}
+		h.asks(authRequest, h.about(there, asPage...)).refuses("auth-request, a page", http.StatusUnauthorized, "FactorNeeded")
+
+		hits := h.echo.count()
+		page, way := b.visit(h.Wiki + there)
+		h.confirms(page, "bob", true, false)
+		if len(way) != 4 || !strings.HasPrefix(way[3], h.Portal+"/.gateway/sign-in?rd=") {
+			t.Fatalf("the way to the sign-in is %q", way)
+		}
+		if got := b.post(h.Portal+"/.gateway/connect", "").who().Login; got != "bob" {
+			t.Errorf("connect says %q: only who asks for a challenge gets one", got)
+		}
+		b.proves(nobody("bob")).refuses("a wrong proof", http.StatusUnauthorized, "BadUserOrPassword")
+		b.proves(h.alice).refuses("the proof of another", http.StatusBadRequest, "BadRequest")
+		if got := b.kept(h.Portal, h.site.sessionCookie); got != portal {
+			t.Error("a proof that is none has changed the session")
+		}
+		h.confirms(b.navigate(way[3]), "bob", true, false)
+		if got := h.echo.count() - hits; got != 0 {
+			t.Errorf("%d requests have reached the app", got)
+		}
+
+		b.proves(h.bob).wants(http.StatusOK)
+		page, back := b.visit(way[3])
+		page.wants(http.StatusOK)
+		if got := h.echo.last(t); got.Target != there || back[len(back)-1] != h.Wiki+there {
+			t.Errorf("%q leads to %s, want %s", back, got.Target, there)
+		}
+		if b.kept(h.Portal, h.site.sessionCookie) == portal || b.kept(h.Wiki, h.site.sessionCookie) == wiki {
+			t.Error("a session has kept its id")
+		}
+		h.dead("the portal session of before", h.Portal, portal)
+		h.dead("the session at the app of before", h.Wiki, wiki)
+		if got := h.live(h.bob.id); got != 2 {
+			t.Errorf("bob has %d sessions, want two", got)
+		}
+		page, way = b.visit(h.Board + "/") // its session has ended with the one from before
+		if page.wants(http.StatusOK); page.header.Get(echoes) == "" || len(way) != 5 {
+			t.Errorf("another app is reached by %q, want no page between", way)
+		}
+	})
+}
+
+// stepsUp fails the test unless a refusal says where to sign in again, and how
+// recent a proof must be.
+func (h *house) stepsUp(a answer, sends, age string) {
+	h.Helper()
+	if got := a.header.Get("X-Gateway-Sign-In"); got != sends {
+		h.Errorf("%s: X-Gateway-Sign-In: %s, want %s", a.asked, got, sends)
+	}
+	if got, want := a.header.Get("Www-Authenticate"), `Bearer realm="gateway", error="insufficient_user_authentication", max_age="`+age+`"`; got != want {
+		h.Errorf("%s: WWW-Authenticate: %s, want %s", a.asked, got, want)
+	}
+}
+
+// What the provider says of the time of the proof counts, and that it says
+// nothing: a sign-in that does not help ends at a page that says so.
+func TestStepUpAtAProvider(t *testing.T) {
+	at := func(ago time.Duration) func(*house, map[string]any) {
+		return func(h *house, claims map[string]any) { claims["auth_time"] = h.clock.now().Add(-ago).Unix() }
+	}
+	for _, row := range []struct {
+		story  string
+		claims func(*house, map[string]any)
+		status int // of the page at the end
+		says   string
+	}{
+		{"proved just now", at(0), 200, ""},
+		{"proved ten seconds ago", at(10 * time.Second), 200, ""},
+		{"by a clock that is a little ahead", at(-30 * time.Second), 200, ""},
+		{"proved too long ago", at(16 * time.Minute), 403, "You cannot open this page"},
+		{"does not say when", func(_ *house, claims map[string]any) { delete(claims, "auth_time") }, 403, "You cannot open this page"},
+		{"says null", func(_ *house, claims map[string]any) { claims["auth_time"] = nil }, 403, "You cannot open this page"},
+		{"says it as text", func(h *house, claims map[string]any) { claims["auth_time"] = h.clock.now().Format(time.RFC3339) }, 400, "could not be accepted"},
+		{"proved in an hour", at(-time.Hour), 400, "could not be accepted"},
+	} {
+		for _, s := range []site{https, plain} {
+			t.Run(row.story+" "+s.scheme, func(t *testing.T) {
+				t.Parallel()
+				h := open(t, s)
+				h.recent()
+				b := h.daves()
+				page, _ := b.visit(h.Wiki + "/admin/x")
+				page.wants(http.StatusOK)
+				h.clock.pass(16 * time.Minute)
+				h.corp.Bend(providertest.Bend{Claims: func(claims map[string]any) { row.claims(h, claims) }})
+				hits := h.echo.count()
+				page, way := b.visit(h.Wiki + "/admin/x")
+				h.confirms(page, "dave", false, true)
+				page, way = b.visit(way[len(way)-1][:strings.Index(way[len(way)-1], "/.gateway/")] + h.button(page))
+				if asked := h.corp.Seen(providertest.Authorize); asked[len(asked)-1].Form.Get("max_age") != "450" {
+					t.Errorf("the provider is asked for max_age %q, want half of what is needed", asked[len(asked)-1].Form.Get("max_age"))
+				}
+				page.wants(row.status)
+				if !strings.Contains(page.body, row.says) {
+					t.Errorf("%q ends with %s", way, page.body)
+				}
+				if got := h.echo.count() - hits; (got == 1) != (row.status == 200) {
+					t.Errorf("%d requests have reached the app", got)
+				}
+				b.get(h.Board + "/.gateway/connect") // whatever was said, nobody is lost
+				if got := b.get(h.Portal + "/.gateway/connect").who().Login; got != "dave" {
+					t.Errorf("the portal knows %q, want dave", got)
+				}
+				if row.status == http.StatusForbidden { // once more is offered, and is a page again
+					again := h.button(page)
+					page, _ = b.visit(again)
+					h.confirms(page, "dave", false, true)
+				}
+			})
+		}
+	}
+}
+
+// button returns where the strong button of a page leads, else the first.
+func (h *house) button(page answer) string {
+	h.Helper()
+	for _, before := range []string{`<a class="button strong" href="`, `<a class="button" href="`} {
+		if _, rest, ok := strings.Cut(page.body, before); ok {
+			link, _, _ := strings.Cut(rest, `"`)
+			return html.UnescapeString(link)
+		}
+	}
+	h.Fatalf("%s has no button: %s", page.asked, page.body)
+	return ""
+}
+
+// Another person at the provider is asked whether to change who is signed in,
+// and proves nothing for the one who is.
+func TestStepUpByAnother(t *testing.T) {
+	both(t, func(t *testing.T, h *house) {
+		h.recent()
+		b := h.daves()
+		h.clock.pass(16 * time.Minute)
+		page, way := b.visit(h.Wiki + "/admin/x")
+		h.confirms(page, "dave", false, true)
+		before, session := h.rows(), b.kept(h.Portal, h.site.sessionCookie)
+		h.corp.Bend(providertest.Bend{Claims: func(claims map[string]any) {
+			maps.Copy(claims, map[string]any{"sub": "eve-1", "preferred_username": "eve", "email": "eve@example.com"})
+		}})
+		page, _ = b.visit(h.Portal + h.button(page))
+		if page.wants(http.StatusOK); !strings.Contains(page.body, "Change who is signed in?") {
+			t.Fatalf("another at the provider: %s", page.body)
+		}
+		if got := b.kept(h.Portal, h.site.sessionCookie); got != session || len(h.rows().sessions) != len(before.sessions) {
+			t.Error("the session has changed before anybody said so")
+		}
+		h.confirms(b.navigate(way[len(way)-1]), "dave", false, true)
+	})
+}
+
+// What only a request shows, the answer to it says: the sign-in asks for it.
+func TestStepUpForAMethod(t *testing.T) {
+	both(t, func(t *testing.T, h *house) {
+		h.recent()
+		b := h.as(h.bob)
+		page, _ := b.visit(h.Wiki + "/transfer")
+		page.wants(http.StatusOK)
+		h.clock.pass(6 * time.Minute)
+		b.navigate(h.Wiki + "/transfer").wants(http.StatusOK)
+		a := b.post(h.Wiki+"/transfer", "{}")
+		a.refuses("a proof of six minutes ago", http.StatusUnauthorized, "FactorNeeded")
+		h.stepsUp(a, h.Wiki+"/.gateway/sign-in?rd=%2Ftransfer&max_age=300", "300")
+		page, way := b.visit(a.header.Get("X-Gateway-Sign-In"))
+		h.confirms(page, "bob", true, false)
+		b.proves(h.bob).wants(http.StatusOK)
+		page, _ = b.visit(way[len(way)-1])
+		page.wants(http.StatusOK)
+		b.post(h.Wiki+"/transfer", "{}").wants(http.StatusOK)
+		page, _ = b.visit(a.header.Get("X-Gateway-Sign-In")) // recent enough
+		if page.wants(http.StatusOK); page.header.Get(echoes) == "" {
+			t.Errorf("asked for another proof: %s", page.body)
+		}
+	})
+}
+
+// The sign-in of an app asks for a recent proof where its address says so, and
+// for nothing else that an address can say.
+func TestStepUpByAddress(t *testing.T) {
+	both(t, func(t *testing.T, h *house) {
+		h.recent()
+		b := h.as(h.bob)
+		b.visit(h.Wiki + "/x")
+		h.clock.pass(10 * time.Minute)
+		for query, confirm := range map[string]bool{
+			"rd=/x":                          false,
+			"rd=/x&max_age=600":              true, // and some milliseconds
+			"rd=/x&max_age=1":                true,
+			"rd=/x&max_age=700":              false,
+			"rd=/x&max_age=0":                false,
+			"rd=/x&max_age=-1":               false,
+			"rd=/x&max_age=1e3":              false,
+			"rd=/x&max_age=4294967295":       false,
+			"rd=/x&max_age=99999999999":      false,
+			"rd=/x&max_age=1&max_age=1":      false,
+			"rd=//evil.test/x&max_age=1":     true,
+			"rd=https://evil.test&max_age=1": true,
+		} {
+			page, way := b.visit(h.Wiki + "/.gateway/sign-in?" + query)
+			if confirm {
+				h.confirms(page, "bob", true, false)
+			} else if page.wants(http.StatusOK); page.header.Get(echoes) == "" {
+				t.Errorf("%s ends at %s, want the app", query, way[len(way)-1])
+			}
+			for _, address := range way {
+				if !strings.HasPrefix(address, h.Wiki+"/") && !strings.HasPrefix(address, h.Portal+"/") {
+					t.Errorf("%s leads to %s", query, address)
+				}
+			}
+		}
+	})
+}
+
+// What no door can bring is refused, and nobody is sent anywhere for it.
+func TestStepUpThatCannotHelp(t *testing.T) {
+	both(t, func(t *testing.T, h *house) {
+		h.recent()
+		b := h.as(h.bob)
+		b.visit(h.Wiki + "/x")
+		for _, ago := range []time.Duration{0, 20 * time.Minute} {
+			h.clock.pass(ago)
+			page, way := b.visit(h.Wiki + "/two")
+			if page.wants(http.StatusForbidden); len(way) != 1 {
+				t.Errorf("two factors: the way is %q", way)
+			}
+			b.get(h.Wiki+"/two").refuses("two factors", http.StatusForbidden, "FactorNeeded")
+		}
+	})
+}
+
+// An app's limits ask for the same: what has ended by them begins with a proof.
+func TestStepUpByLimits(t *testing.T) {
+	both(t, func(t *testing.T, h *house) {
+		h.limits(sessions.Limits{Idle: 15 * time.Minute, Lifetime: time.Hour})
+		for _, who := range []string{"bob", "dave"} {
+			b := h.as(h.bob)
+			if who == "dave" {
+				b = h.daves()
+			}
+			page, _ := b.visit(h.Wiki + "/x")
+			page.wants(http.StatusOK)
+			h.clock.pass(15 * time.Minute)
+			b.get(h.Wiki+"/x").refuses("idle", http.StatusUnauthorized, "SessionExpired")
+			page, way := b.visit(h.Wiki + "/x")
+			h.confirms(page, who, who == "bob", who == "dave")
+			if who == "bob" {
+				b.proves(h.bob).wants(http.StatusOK)
+				page, _ = b.visit(way[len(way)-1])
+			} else { // a provider that does not say when is believed here: it was asked
+				h.corp.Bend(providertest.Bend{Claims: func(claims map[string]any) { delete(claims, "auth_time") }})
+				page, _ = b.visit(h.Portal + h.button(page))
+				asked := h.corp.Seen(providertest.Authorize)
+				if got := asked[len(asked)-1].Form.Get("max_age"); got != "450" {
+					t.Errorf("the provider is asked for max_age %q", got)
+				}
+			}
+			if page.wants(http.StatusOK); page.header.Get(echoes) == "" {
+				t.Errorf("%s ends at %s", who, page.body)
+			}
+		}
+	})
+}
+
+// Tabs that wait for the same proof all arrive by one.
+func TestStepUpInSeveralTabs(t *testing.T) {
+	both(t, func(t *testing.T, h *house) {
+		h.recent()
+		b := h.as(h.bob)
+		b.visit(h.Wiki + "/admin/x")
+		h.clock.pass(16 * time.Minute)
+		var tabs []string
+		for _, there := range []string{"/admin/1", "/admin/2", "/admin/3"} {
+			page, way := b.visit(h.Wiki + there)
+			h.confirms(page, "bob", true, false)
+			tabs = append(tabs, way[len(way)-1])
+		}
+		b.proves(h.bob).wants(http.StatusOK)
+		for _, tab := range tabs[:2] {
+			page, _ := b.visit(tab)
+			page.wants(http.StatusOK)
+		}
+		b.proves(h.bob).wants(http.StatusOK) // in the third, too
+		page, way := b.visit(tabs[2])
+		if page.wants(http.StatusOK); way[len(way)-1] != h.Wiki+"/admin/3" {
+			t.Errorf("the third tab ends at %q", way)
+		}
+		page, _ = b.visit(h.Wiki + "/admin/1")
+		page.wants(http.StatusOK)
+		h.clock.pass(11 * time.Minute)
+		page, _ = b.visit(tabs[0]) // a stale tab begins anew
+		page.wants(http.StatusOK)
+	})
+}
+
+// Whoever has a session from before the proof has nothing.
+func TestStepUpLeavesNothingToSteal(t *testing.T) {
+	both(t, func(_ *testing.T, h *house) {
+		h.recent()
+		b := h.as(h.bob)
+		h.clock.pass(16 * time.Minute)
+		stolen := b.visits("bob")
+		thief := h.browser()
+		thief.keep(h.Portal, h.site.sessionCookie, b.kept(h.Portal, h.site.sessionCookie))
+		page, way := thief.visit(h.Wiki + "/admin/x")
+		h.confirms(page, "bob", true, false)
+		thief.proves(nobody("bob")).refuses("a guess", http.StatusUnauthorized, "BadUserOrPassword")
+		for range 5 {
+			thief.proves(nobody("bob"))
+		}
+		thief.proves(nobody("bob")).refuses("one guess too many", http.StatusTooManyRequests, "TooManyAttempts")
+		h.confirms(thief.navigate(way[len(way)-1]), "bob", true, false)
+		b.proves(h.bob).wants(http.StatusOK) // the guesses of a browser that nobody knows do not slow it down
+		stolen.browser = thief
+		stolen.isOut("the session from before")
+	})
+}
+
+// A challenge for who is signed in costs the session nothing, and a session that
+// is over is told as ever.
+func TestConnectAgain(t *testing.T) {
+	both(t, func(t *testing.T, h *house) {
+		b := h.as(h.bob)
+		before := h.rows()
+		for _, body := range []string{`{"client_first":"n,,n=bob,r=rOprNGfwEbeRWgbNEkqO","again":true}`, `{"auth_origin":"corp","again":true}`, `{"again":true}`} {
+			a := b.post(h.Portal+"/.gateway/connect", body).wants(http.StatusOK)
+			if has := a.field("challenge_id") != ""; has != (body != `{"again":true}`) || a.field("user_id") != "" {
+				t.Errorf("%s: %s", body, a.body)
+			}
+		}
+		if diff := h.rows().diff(before); diff != "" {
+			t.Errorf("connect has changed the store: %s", diff)
+		}
+		for _, body := range []string{`{"again":"true"}`, `{"again":1}`, `{"again":null,"again":true}`} {
+			b.post(h.Portal+"/.gateway/connect", body).refuses(body, http.StatusBadRequest, "BadRequest")
+		}
+		if got := b.post(h.Portal+"/.gateway/connect", `{"again":false}`).wants(http.StatusOK).field("login"); got != "bob" {
+			t.Errorf("who am I: %q", got)
+		}
+		h.clock.pass(25 * time.Hour)
+		b.post(h.Portal+"/.gateway/connect", `{"again":true}`).refuses("a session that is over", http.StatusUnauthorized, "SessionExpired")
+	})
+}
