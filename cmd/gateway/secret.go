@@ -45,10 +45,17 @@ func newSecret(c *cobra.Command, fromStdin bool) (secret.Text, error) {
 	return first, nil
 }
 
+// askPassphrase asks for what opens the file of keys.
+const askPassphrase = "Passphrase: "
+
 func askSecret(c *cobra.Command, prompt string) (secret.Text, error) {
 	in, ok := c.InOrStdin().(*os.File)
 	if !ok || !term.IsTerminal(int(in.Fd())) {
-		return secret.Text{}, badUsage{errors.New("there is no terminal to ask on: use --password-stdin")}
+		flag := "--password-stdin"
+		if prompt == askPassphrase {
+			flag = "--passphrase-stdin"
+		}
+		return secret.Text{}, badUsage{errors.New("there is no terminal to ask on: use " + flag)}
 	}
 	_, _ = fmt.Fprint(c.ErrOrStderr(), prompt)
 	line, err := readUnseen(c.Context(), int(in.Fd()))

@@ -31,6 +31,7 @@ var rooms = map[string][]string{
 	"sessions":          nil,
 	"internal/accounts": nil,
 	"internal/audit":    nil,
+	"internal/backup":   nil,
 	"internal/cases":    {"policy"},
 	"internal/demo":     nil,
 

@@ -54,7 +54,7 @@ func Open(path string) (*Dir, error) {
 		return nil, fmt.Errorf("data lock: %w", err)
 	}
 	d := &Dir{path, lock}
-	if err := d.tidy(); err != nil {
+	if err := errors.Join(d.tidy(), d.settle()); err != nil {
 		return nil, errors.Join(err, d.Close())
 	}
 	return d, nil
@@ -173,9 +173,5 @@ func writeWhole(path string, content []byte) error {
 		_ = os.Remove(f.Name())
 		return err
 	}
-	folder, err := os.Open(filepath.Dir(path))
-	if err != nil {
-		return err
-	}
-	return errors.Join(folder.Sync(), folder.Close())
+	return syncFolder(filepath.Dir(path))
 }
