@@ -233,3 +233,47 @@ func TestCodesAreRacedFor(t *testing.T) {
 		}
 	})
 }
+
+// Basic is heard in one spelling, and what means to be an app token goes to no
+// app, however it is written.
+func TestBasicInOneSpelling(t *testing.T) {
+	t.Parallel()
+	h := open(t, https, func(h *house) {
+		app := h.server.Apps["wiki"]
+		app.Basic = true
+		h.server.Apps["wiki"] = app
+	})
+	token := h.issues("alice", "wiki").Token
+	encode := func(pair string) string { return base64.StdEncoding.EncodeToString([]byte(pair)) }
+	good := encode("alice:" + token)
+	if !strings.HasSuffix(good, "=") {
+		t.Fatalf("%q has no padding", good)
+	}
+	for story, row := range map[string]struct{ value, want string }{
+		"as it is":                  {"Basic " + good, "yes alice"},
+		"of no user":                {"basic " + encode(":"+token), "yes alice"},
+		"without padding":           {"Basic " + strings.TrimRight(good, "="), "no"},
+		"with more of it":           {"Basic " + good + "=", "no"},
+		"without a colon":           {"Basic " + encode(token), "no"},
+		"followed by a colon":       {"Basic " + encode("alice:"+token+":"), "no"},
+		"as the user":               {"Basic " + encode(token+":x"), "no"},
+		"of another user":           {"Basic " + encode("bob:"+token), "no"},
+		"of the user in other case": {"Basic " + encode("Alice:"+token), "no"},
+		"behind a second colon":     {"Basic " + encode("alice:x:"+token), "no"},
+		"as it is, unencoded":       {"Basic alice:" + token, "no"},
+	} {
+		for way, got := range h.everyWay(h.about("/admin/x", "Authorization", row.value)) {
+			if got != row.want {
+				t.Errorf("%s, %s: %s, want %s", story, way, got, row.want)
+			}
+		}
+		if row.want == "no" {
+			h.raw(h.page("/public/x", "Authorization", row.value))
+		}
+	}
+	for _, hit := range h.echo.seen() {
+		if got := hit.Header["Authorization"]; got != nil {
+			t.Errorf("the app has seen %q", got)
+		}
+	}
+}

@@ -61,7 +61,9 @@ func authorization(h http.Header) (credential, error) {
 	case bearer && sessions.IsAppToken(rest):
 		return credential{token: secret.New(rest), bearer: true, ours: true, script: true}, nil
 	case strings.EqualFold(scheme, "Basic"):
-		return basic(rest), nil
+		if c := basic(rest); c.ours {
+			return c, nil
+		}
 	}
 	for word := range strings.FieldsFuncSeq(values[0], between) {
 		if sessions.IsAppToken(word) {

@@ -328,6 +328,12 @@ func TestErrorsBehindProxies(t *testing.T) {
 			t.Errorf("%s: the page leads to /x again: %v, want %v", method, got, want)
 		}
 	}
+	for _, origin := range []string{spa, sibling} {
+		lines := append(sends(origin, "cross-site"), "Sec-Fetch-Mode", "cors", "Authorization", "Bearer gw_none")
+		if got, want := h.asks(forwardAuth, h.about("/x", lines...)).wants(http.StatusUnauthorized).header.Get("Access-Control-Allow-Origin"), map[string]string{spa: spa}[origin]; got != want {
+			t.Errorf("a token that is none: %q may read what %q gets", got, origin)
+		}
+	}
 	h.uncached()
 	h.must(h.store.Close())
 	for _, origin := range []string{spa, sibling} {
@@ -359,19 +365,21 @@ func TestPreflightsByMethod(t *testing.T) {
 	h.server.Policy.Store(guard)
 	for _, row := range []struct {
 		story, method, target, origin, announces, want string
+		more                                           []string
 	}{
-		{"what may be asked", "OPTIONS", "/x", spa, "POST", "allow "},
-		{"what is refused", "OPTIONS", "/x", spa, "PUT", "deny"},
-		{"what no rule has", "OPTIONS", "/x", spa, "DELETE", "deny"},
-		{"what is none", "OPTIONS", "/x", spa, "get", "deny"},
-		{"nothing", "OPTIONS", "/x", spa, "", "deny"},
-		{"of an origin that is not listed", "OPTIONS", "/x", sibling, "POST", "deny"},
-		{"of no origin", "OPTIONS", "/x", "", "POST", "deny"},
-		{"where a rule refuses it itself", "OPTIONS", "/shut/x", spa, "POST", "deny"},
-		{"another method", "GET", "/x", spa, "POST", "login"},
-		{"another method that no rule has", "DELETE", "/x", spa, "POST", "deny"},
+		{"what may be asked", "OPTIONS", "/x", spa, "POST", "allow ", nil},
+		{"a handshake", "OPTIONS", "/x", spa, "POST", "deny", []string{"Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ=="}},
+		{"what is refused", "OPTIONS", "/x", spa, "PUT", "deny", nil},
+		{"what no rule has", "OPTIONS", "/x", spa, "DELETE", "deny", nil},
+		{"what is none", "OPTIONS", "/x", spa, "get", "deny", nil},
+		{"nothing", "OPTIONS", "/x", spa, "", "deny", nil},
+		{"of an origin that is not listed", "OPTIONS", "/x", sibling, "POST", "deny", nil},
+		{"of no origin", "OPTIONS", "/x", "", "POST", "deny", nil},
+		{"where a rule refuses it itself", "OPTIONS", "/shut/x", spa, "POST", "deny", nil},
+		{"another method", "GET", "/x", spa, "POST", "login", nil},
+		{"another method that no rule has", "DELETE", "/x", spa, "POST", "deny", nil},
 	} {
-		lines := append(sends(row.origin, "cross-site"), "Sec-Fetch-Mode", "cors")
+		lines := slices.Concat(sends(row.origin, "cross-site"), []string{"Sec-Fetch-Mode", "cors"}, row.more)
 		if row.announces != "" {
 			lines = append(lines, "Access-Control-Request-Method", row.announces)
 		}
