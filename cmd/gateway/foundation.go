@@ -39,6 +39,7 @@ type foundation struct {
 	streams  *server.Streams
 	book     *audit.Book
 	refusals *server.Refusals
+	allows   *server.Allows
 	audit    *audit.Log
 }
 
@@ -86,7 +87,7 @@ func (f *foundation) open(ctx context.Context) error {
 	f.asserter = &sessions.Asserter{Signer: f.keys.assertions.signer, Issuer: f.portal}
 	f.users = &accounts.Cache{}
 	f.throttle = &throttle.Table{Store: f.store, Key: f.keys.throttle}
-	f.streams, f.refusals = &server.Streams{}, &server.Refusals{}
+	f.streams, f.refusals, f.allows = &server.Streams{}, &server.Refusals{}, server.NewAllows()
 	f.audit = &audit.Log{Book: f.book, Handler: f.log.Handler()}
 	f.log.Debug("keys", slog.String("sessions", f.keys.sessions.signer.KeyID()), slog.String("assertions", f.keys.assertions.signer.KeyID()))
 	return nil

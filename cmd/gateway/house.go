@@ -99,6 +99,9 @@ func (h *house) furnish(cfg *config.Config) (*rooms, error) {
 		Ready:    h.store.Ping,
 	}
 	s.Policy.Store(guard)
+	if cfg.Record.Allows {
+		s.Allows = h.allows
+	}
 	s.Register = &accounts.Register{
 		Store: h.store, Cache: h.users, Origins: origins(cfg), Login: localauth.CanonicalLogin,
 		Admit:      func(p identity.Principal) bool { return s.Policy.Load().CouldAdmit(p) },

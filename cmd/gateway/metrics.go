@@ -57,11 +57,15 @@ func (h *house) count(cfg *config.Config) {
 	h.metrics.Know(sortedKeys(cfg.Apps), append(sortedKeys(cfg.Providers), identity.Local))
 }
 
-// observe takes over what a configuration observes.
+// observe takes over what a configuration observes, and forgets what it does
+// not want to be remembered.
 func (h *house) observe(r *rooms) {
 	file := server.AdminObservedFile{Path: r.config.Observe}
 	if r.config.Observed != nil {
 		file.Wrong = r.config.Observed.Wrong
+	}
+	if r.server.Allows == nil {
+		h.allows.Forget()
 	}
 	h.observer.Know(r.server.Policy.Load(), file, time.Now()) //nolint:forbidigo // the real time is what an operator asks about
 }

@@ -88,6 +88,7 @@ func (h *house) serve(ctx context.Context, from source, hangup <-chan os.Signal,
 	defer stopStreams()
 	s.running.Go(func() { h.streams.Watch(lasting, func() *server.Server { return h.rooms.Load().server }) })
 	s.running.Go(func() { h.observer.Watch(lasting) })
+	s.running.Go(func() { h.allows.Watch(ctx) })
 	s.running.Go(func() { h.watchCertificates(ctx) })
 	s.running.Go(func() { h.turnKeys(ctx) })
 	s.enter(ctx)

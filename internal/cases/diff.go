@@ -2,8 +2,12 @@ package cases
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
+	"strings"
 
 	"gateway/policy"
 )
@@ -19,6 +23,7 @@ type Diff struct {
 // Change is one request to which the answers differ.
 type Change struct {
 	Title string          `json:"title"`
+	Who   string          `json:"who"`
 	Old   policy.Decision `json:"old"`
 	New   policy.Decision `json:"new"`
 }
@@ -26,6 +31,7 @@ type Change struct {
 // Asked is a request with a name.
 type Asked struct {
 	Title   string
+	Who     string // nobody, or a login
 	Request policy.Request
 }
 
@@ -43,7 +49,7 @@ func (r *Runner) Requests(files ...File) ([]Asked, error) {
 			if err != nil {
 				return nil, fmt.Errorf("%s:%d: %w", f.Path, c.Line, err)
 			}
-			all = append(all, Asked{c.title(), request})
+			all = append(all, Asked{c.title(), c.As.String(), request})
 		}
 	}
 	return all, nil
@@ -53,7 +59,7 @@ func (r *Runner) Requests(files ...File) ([]Asked, error) {
 func Compare(before, after *policy.Policy, all []Asked) Diff {
 	d := Diff{Asked: len(all), Gains: []Change{}, Losses: []Change{}, Others: []Change{}}
 	for _, one := range all {
-		change := Change{one.Title, before.Decide(one.Request), after.Decide(one.Request)}
+		change := Change{one.Title, one.Who, before.Decide(one.Request), after.Decide(one.Request)}
 		passed, passes := change.Old.Effect == policy.Allow, change.New.Effect == policy.Allow
 		switch {
 		case passes && !passed:
@@ -78,7 +84,25 @@ func (d *Diff) Write(out io.Writer) error {
 			fmt.Fprintf(&b, "%s %s: %s, was %s\n", kind.sign, printable(c.Title), printable(by(c.New)), printable(by(c.Old)))
 		}
 	}
+	writePeople(&b, "gain", d.Gains)
+	writePeople(&b, "lose", d.Losses)
 	fmt.Fprintf(&b, "of %d requests %d gain, %d lose, %d are refused in another way\n", d.Asked, len(d.Gains), len(d.Losses), len(d.Others))
 	_, err := out.Write(b.Bytes())
 	return err
+}
+
+// writePeople names who gains or loses, those who are asked about most first;
+// one line of it, however many requests there are.
+func writePeople(b *bytes.Buffer, word string, changes []Change) {
+	often := map[string]int{}
+	for _, c := range changes {
+		often[c.Who]++
+	}
+	names := slices.SortedFunc(maps.Keys(often), func(a, b string) int { return cmp.Or(often[b]-often[a], cmp.Compare(a, b)) })
+	for i, name := range names {
+		names[i] = fmt.Sprintf("%s (%d)", printable(name), often[name])
+	}
+	if len(names) > 0 {
+		fmt.Fprintf(b, "%s: %s\n", word, strings.Join(names, ", "))
+	}
 }

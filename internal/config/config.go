@@ -39,6 +39,7 @@ type Config struct {
 	RuleSets       map[string][]policy.Rule    `yaml:"rule_sets"` // lists of rules, by name
 	Apps           map[string]App              `yaml:"apps"`      // by name
 	Observe        string                      `yaml:"observe"`   // path of another configuration, that is observed
+	Record         Record                      `yaml:"record"`
 	Log            Log                         `yaml:"log"`
 	Telemetry      Telemetry                   `yaml:"telemetry"`
 
@@ -129,6 +130,11 @@ func (a App) Ways() []proxy.Upstream {
 	return a.Upstreams
 }
 
+// Record says what is remembered, in memory alone, beside refusals.
+type Record struct {
+	Allows bool `yaml:"allows"` // what the policy has allowed lately
+}
+
 // Telemetry says where traces go.
 type Telemetry struct {
 	OTLP OTLP `yaml:"otlp"`
@@ -162,6 +168,7 @@ func defaults() *Config {
 		Data:       "/var/lib/gateway",
 		Local:      Local{Enabled: true, Registration: Closed},
 		Sessions:   sessions.DefaultConfig(),
+		Record:     Record{Allows: true},
 		Keys:       Keys{Rotate: 90 * 24 * time.Hour},
 		Log:        Log{Level: slog.LevelInfo, Format: JSON},
 	}

@@ -110,6 +110,9 @@ var reference = map[string]about{
 	"admins":            {meaning: "Who administers the gateway. They are shown why they are refused; this version has no other pages for them yet, and the command line needs no group."},
 	"admins.groups":     {meaning: "Groups whose members are administrators: our own, or a provider's written id:group.", standard: []string{}, example: []string{"gateway-admins"}},
 
+	"record":        {meaning: "What the running gateway remembers for gateway policy diff --recorded, in memory alone, beside what it has refused."},
+	"record.allows": {meaning: "Whether it remembers what it has allowed lately: some 8,000 requests of people and 2,000 of nobody, each once.", standard: true},
+
 	"log":        {meaning: "The log, on standard error."},
 	"log.level":  {meaning: "The least that is written.", standard: "info"},
 	"log.format": {meaning: "Form of the lines.", standard: "json"},

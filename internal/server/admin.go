@@ -48,6 +48,7 @@ import (
 //	DELETE /sessions/{sid}             end one session and its children
 //	GET    /decisions                  list recent refusals
 //	GET    /decisions/{id}             explain one
+//	GET    /allows                     list recent allows
 //	GET    /observed                   list what would be decided otherwise
 //	GET    /keys                       list
 //	POST   /keys/rotate                sign with others from now on
@@ -80,6 +81,7 @@ func (s *Server) AdminHandler() http.Handler {
 	e.DELETE("/sessions/:sid", s.handle(s.adminRevoke))
 	e.GET("/decisions", s.handle(s.adminDecisions))
 	e.GET("/decisions/:id", s.handle(s.adminDecision))
+	e.GET("/allows", s.handle(s.adminAllows))
 	e.GET("/observed", s.handle(s.adminObserved))
 	e.GET("/keys", s.handle(s.adminKeys))
 	e.POST("/keys/rotate", s.handle(s.adminRotate))

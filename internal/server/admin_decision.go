@@ -26,9 +26,9 @@ type AdminDecision struct {
 	Unknown string             `json:"why,omitempty"` // why it is not
 }
 
-// AdminRefused is a request that was refused lately, whole, so that another
-// policy can be asked about it.
-type AdminRefused struct {
+// AdminAsked is a request that was refused or allowed lately, whole, so that
+// another policy can be asked about it.
+type AdminAsked struct {
 	At     time.Time `json:"at"`
 	Method string    `json:"method"`
 	Host   string    `json:"host"`
@@ -54,20 +54,29 @@ type AdminWho struct {
 // adminDecisions lists recent refusals of the policy, but for those whose path
 // was too long to be kept.
 func (s *Server) adminDecisions(c *gin.Context) error {
-	found := []AdminRefused{}
+	found := []AdminAsked{}
 	for _, one := range s.Refusals.list() {
 		r := one.Request
-		if r.Path == "" || one.Decision.Reason == crossOrigin || one.Decision.Reason == tooLongAgo || ofTokens(one.Decision.Reason) {
+		if r.Path == "" || beyondPolicy(one.Decision.Reason) {
 			continue
 		}
-		shown := AdminRefused{At: one.At.UTC(), Method: r.Method, Host: string(r.Host), Path: string(r.Path), Client: address(r.Client)}
-		if w := r.Who; w != nil {
-			shown.Who = &AdminWho{w.UserID, w.Login, w.Name, w.Email, w.EmailVerified, w.Groups, w.Origin, w.AMR, w.AuthTime, w.Token}
-		}
-		found = append(found, shown)
+		found = append(found, adminAsked(one.At, r))
 	}
 	writeJSON(c.Writer, http.StatusOK, "application/json", found)
 	return nil
+}
+
+// beyondPolicy reports whether a refusal was the front's own.
+func beyondPolicy(reason policy.Reason) bool {
+	return reason == crossOrigin || reason == tooLongAgo || ofTokens(reason)
+}
+
+func adminAsked(at time.Time, r policy.Request) AdminAsked {
+	shown := AdminAsked{At: at.UTC(), Method: r.Method, Host: string(r.Host), Path: string(r.Path), Client: address(r.Client)}
+	if w := r.Who; w != nil {
+		shown.Who = &AdminWho{w.UserID, w.Login, w.Name, w.Email, w.EmailVerified, w.Groups, w.Origin, w.AMR, w.AuthTime, w.Token}
+	}
+	return shown
 }
 
 // adminDecision explains a recent refusal.

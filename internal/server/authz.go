@@ -65,7 +65,8 @@ func (s *Server) decide(r *http.Request, read original) (question, verdict, stri
 	if err != nil {
 		return q, v, "", err
 	}
-	s.observe(q, v)
+	s.observe(&q, &v)
+	s.allow(&q, &v)
 	if !v.allowed() {
 		return q, v, "", nil
 	}

@@ -142,17 +142,17 @@ func (o *Observer) note(one observation, would policy.Decision) {
 
 // observe hands a decision of the policy over to be made beside, if anything is
 // observed there. What was no decision of the policy about who asked is left
-// out: requests that a page of another origin makes, preflights, and people of
-// whom it cannot be told who they are.
-func (s *Server) observe(q question, v verdict) {
+// out: requests that a page of another origin makes, preflights, tokens that are
+// good for nothing, and people of whom it cannot be told who they are.
+func (s *Server) observe(q *question, v *verdict) {
 	p := s.Policy.Load()
 	if s.Observer == nil || !p.Observes(q.host) {
 		return
 	}
-	if v.preflight || v.unclear() || v.decision.Reason == crossOrigin || q.from.acts && q.intrudes(s.appAt(q.host)) {
+	if v.preflight || v.unclear() || beyondPolicy(v.decision.Reason) || q.from.acts && q.intrudes(s.appAt(q.host)) {
 		return
 	}
-	one := observation{policy: p, request: s.request(q, v.who), is: v.decision, guest: v.guest}
+	one := observation{policy: p, request: s.request(*q, v.who), is: v.decision, guest: v.guest}
 	if v.allowed() {
 		one.is.Effect = policy.Allow
 	}

@@ -121,7 +121,7 @@ func TestRefusalsAreListed(t *testing.T) {
 	h.asks(forwardAuth, h.about("/admin/x", "Authorization", "Bearer "+h.token(h.bob, h.site.wiki)))
 	h.asks(forwardAuth, h.about("/closed/x"))
 	h.asks(forwardAuth, h.about("/closed/"+strings.Repeat("x", 2000)))
-	var all []server.AdminRefused
+	var all []server.AdminAsked
 	h.command(http.MethodGet, "/decisions", nil).wants(http.StatusOK).decode(&all)
 	if len(all) != 2 || all[0].Path != "/admin/x" || all[0].Who == nil || all[0].Who.Login != "bob" || all[0].Who.Origin != "local" || all[1].Path != "/closed/x" || all[1].Who != nil {
 		t.Errorf("refused lately: %+v", all)
@@ -157,12 +157,12 @@ func TestShelves(t *testing.T) {
 	if d := h.explained(fmt.Sprint("id", 2*room+2)); len(d.Path) != 1024 {
 		t.Errorf("a path of a kibibyte is kept as %d bytes", len(d.Path))
 	}
-	var all []server.AdminRefused
+	var all []server.AdminAsked
 	h.command(http.MethodGet, "/decisions", nil).wants(http.StatusOK).decode(&all)
 	if len(all) != room+1 || all[0].Who.Login != "bob" || all[0].Who.Groups[0] != "staff" {
 		t.Errorf("%d are listed, want %d; the first is %+v", len(all), room+1, all[0])
 	}
-	if !slices.IsSortedFunc(all, func(a, b server.AdminRefused) int { return a.At.Compare(b.At) }) {
+	if !slices.IsSortedFunc(all, func(a, b server.AdminAsked) int { return a.At.Compare(b.At) }) {
 		t.Error("they are not in order")
 	}
 	h.between(func() { h.server.Refusals = nil }) // remembers nothing, and refuses all the same

@@ -49,7 +49,7 @@ type App struct {
 
 // Server is the front: it alone speaks HTTP to browsers, front proxies and the
 // command line. Its fields are its dependencies; all but Local, Foreign, Refusals,
-// Observer, Admins, Audit, Log, Metrics and Now are needed.
+// Observer, Allows, Admins, Audit, Log, Metrics and Now are needed.
 type Server struct {
 	Site     Site
 	Trusted  Trusted
@@ -67,6 +67,7 @@ type Server struct {
 	Keys     *Keys     // nil: the command line cannot ask about keys
 	Refusals *Refusals // nil: none are remembered
 	Observer *Observer // nil: nothing is observed
+	Allows   *Allows   // nil: none are remembered
 	Admins   []string  // groups whose members are told why they are refused: ours, or a provider's as origin:group
 	Pepper   []byte    // wraps verifiers that the command line brings
 	Seals    Seals

@@ -171,7 +171,7 @@ func (h *house) wire() {
 		Seal: box("authorization request"), Spent: h.store, Now: h.clock.now,
 		Providers: []providers.Named{{ID: "corp", Name: "Corp", Provider: h.provider("corp")}, {ID: "guests", Name: "Guests", Provider: h.provider("guests")}},
 	}
-	s.Observer = server.NewObserver(s.Metrics, log)
+	s.Observer, s.Allows = server.NewObserver(s.Metrics, log), server.NewAllows()
 	h.server = s
 	h.guard()
 }
