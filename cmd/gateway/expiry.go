@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"log/slog"
+	"os"
 	"slices"
 	"strings"
 	"time"
@@ -30,6 +31,8 @@ func (t trouble) String() string {
 	switch {
 	case t.host != "":
 		return "tls: " + t.what + ": " + t.host
+	case t.what == shared:
+		return "tls: " + t.file + ": " + t.what + ": chmod o-r, and replace it if it leaked"
 	default:
 		return "tls: " + t.file + ": " + t.what + ": " + t.at.UTC().Format(time.RFC3339)
 	}
@@ -41,6 +44,7 @@ const (
 	expires   = "certificate expires soon"
 	notYet    = "certificate is not valid yet"
 	uncovered = "no certificate covers the host"
+	shared    = "everybody on this machine may read the key"
 )
 
 // troubles are those of the certificates of a configuration, nil without TLS.
@@ -49,6 +53,11 @@ func troubles(cfg *config.Config, secure *tls.Config, now time.Time) []trouble {
 		return nil
 	}
 	var found []trouble
+	for _, pair := range cfg.TLS.Pairs() {
+		if info, err := os.Stat(pair.Key); err == nil && info.Mode().Perm()&0o004 != 0 {
+			found = append(found, trouble{what: shared, file: pair.Key})
+		}
+	}
 	for i, c := range secure.Certificates {
 		leaf, file := c.Leaf, cfg.TLS.Pairs()[i].Cert
 		switch {
@@ -131,6 +140,8 @@ func (h *house) tellTrouble(t trouble) {
 	switch t.what {
 	case uncovered:
 		h.log.Warn(uncovered, slog.String("host", t.host))
+	case shared:
+		h.log.Warn(shared, slog.String("file", t.file))
 	case expires:
 		h.log.Warn(expires, slog.String("file", t.file), slog.Time("expires", t.at.UTC()))
 	case notYet:

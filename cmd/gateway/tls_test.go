@@ -3,6 +3,7 @@ package main
 import (
 	"crypto/tls"
 	"net/http"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -207,8 +208,11 @@ func TestCertificateTroubleIsTold(t *testing.T) {
 	r := prepare(t)
 	r.renew("portal", time.Hour, "auth.corp.test")
 	r.renew("apps", -time.Hour, "other.apps.test")
+	if err := os.Chmod(r.path("apps-key.pem"), 0o644); err != nil {
+		t.Fatal(err)
+	}
 	r.start(secureHouse)
-	for _, line := range []string{`"level":"ERROR","msg":"certificate has expired","file":"` + r.path("apps.pem"), `"level":"WARN","msg":"no certificate covers the host","host":"board.apps.test"`} {
+	for _, line := range []string{`"level":"WARN","msg":"everybody on this machine may read the key","file":"` + r.path("apps-key.pem"), `"level":"ERROR","msg":"certificate has expired","file":"` + r.path("apps.pem"), `"level":"WARN","msg":"no certificate covers the host","host":"board.apps.test"`} {
 		eventuallyTrue(t, "the log says "+line, func() bool { return strings.Contains(r.out.String(), line) })
 	}
 	now := time.Now()
@@ -218,9 +222,9 @@ func TestCertificateTroubleIsTold(t *testing.T) {
 		at   time.Time
 		want []string
 	}{
-		{"now", now, []string{expired, uncovered, uncovered}},
-		{"before it began", now.Add(-3 * time.Hour), []string{notYet, notYet, uncovered, uncovered}},
-		{"before it ends", now.Add(45 * time.Minute), []string{expires, expired, uncovered, uncovered}},
+		{"now", now, []string{shared, expired, uncovered, uncovered}},
+		{"before it began", now.Add(-3 * time.Hour), []string{shared, notYet, notYet, uncovered, uncovered}},
+		{"before it ends", now.Add(45 * time.Minute), []string{shared, expires, expired, uncovered, uncovered}},
 	} {
 		var got []string
 		for _, trouble := range troubles(r.rooms.Load().config, secure, row.at) {
