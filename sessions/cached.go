@@ -76,21 +76,32 @@ func (c *cached) TouchSession(ctx context.Context, id string, seen time.Time) er
 		return err
 	}
 	err = c.store.TouchSession(ctx, id, seen)
-	for _, touched := range []string{id, s.Parent} {
-		if touched == "" {
-			continue
-		}
-		if err != nil { // what the store has now is unknown
-			c.held.drop(touched)
-			continue
-		}
-		c.held.change(touched, func(old *Session) *Session {
-			fresh := *old
-			fresh.Seen = seen
-			return &fresh
-		})
+	c.touched(id, seen, err)
+	if s.Parent != "" {
+		c.touched(s.Parent, seen, err)
 	}
 	return err
+}
+
+func (c *cached) TouchSessions(ctx context.Context, ids []string, seen time.Time) error {
+	err := c.store.TouchSessions(ctx, ids, seen)
+	for _, id := range ids {
+		c.touched(id, seen, err)
+	}
+	return err
+}
+
+// touched holds what a write of a last use came to.
+func (c *cached) touched(id string, seen time.Time, err error) {
+	if err != nil { // what the store has now is unknown
+		c.held.drop(id)
+		return
+	}
+	c.held.change(id, func(old *Session) *Session {
+		fresh := *old
+		fresh.Seen = seen
+		return &fresh
+	})
 }
 
 // The deletions drop whatever the store answered, since an error does not say

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -37,7 +36,7 @@ type Manager struct {
 	Now          func() time.Time
 
 	verified perRing[*claims] // by the tag of the token: what parsing and the signature came to
-	touching sync.Map         // IDs whose last use is being written
+	uses     uses
 	failed   atomic.Int64     // when a last use could not be written, in microseconds
 }
 

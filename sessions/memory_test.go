@@ -102,6 +102,22 @@ func (m *memory) TouchSession(ctx context.Context, id string, seen time.Time) er
 	return nil
 }
 
+func (m *memory) TouchSessions(ctx context.Context, ids []string, seen time.Time) error {
+	if err := m.begin(ctx, "touch"); err != nil {
+		return err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, id := range ids {
+		if s, ok := m.sessions[id]; ok {
+			m.touches++
+			s.Seen = seen
+			m.sessions[id] = s
+		}
+	}
+	return nil
+}
+
 func (m *memory) DeleteSession(ctx context.Context, id string) (int, error) {
 	if err := m.begin(ctx, "delete"); err != nil {
 		return 0, err

@@ -70,6 +70,9 @@ type Store interface {
 	// TouchSession sets Seen of the session and, if it has a parent, of the
 	// parent to the same time. It fails with ErrNone if there is no such session.
 	TouchSession(ctx context.Context, id string, seen time.Time) error
+	// TouchSessions sets Seen of the sessions of those IDs, and of no others.
+	// Those that are not there are left out.
+	TouchSessions(ctx context.Context, ids []string, seen time.Time) error
 	// DeleteSession removes the session and all sessions whose Parent it is,
 	// and returns how many it removed. Removing none is no error, and a child
 	// that outlived its parent goes too.

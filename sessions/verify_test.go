@@ -211,10 +211,73 @@ func TestTouchOnce(t *testing.T) {
 			all.Go(func() { h.verify(t, token, portal, root.ID, nil) })
 		}
 		all.Wait()
+		h.Settle(t.Context())
 		if got := h.store.count(&h.store.touches); got != 1 {
 			t.Errorf("%d touches by 100 at once, want 1", got)
 		}
 	})
+}
+
+// Those who are used while the store writes are written together, soon.
+func TestTouchTogether(t *testing.T) {
+	for _, down := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			h := newHouse(t)
+			h.Store = sessions.Cached(h.store, 0)
+			var told []error
+			h.OnTouchError = func(err error) { told = append(told, err) }
+			tokens, ended := make(map[string]secret.Text), ""
+			for range 1000 {
+				root, _ := h.signIn(t)
+				child, token := h.enter(t, root, wiki)
+				tokens[child.ID], ended = token, child.ID
+			}
+			time.Sleep(5 * time.Minute)
+			writes := 0
+			h.store.before = func(call string) error {
+				if call == "touch" {
+					writes++
+					time.Sleep(50 * time.Millisecond)
+				}
+				return nil
+			}
+			now := time.Now()
+			var all sync.WaitGroup
+			for id, token := range tokens {
+				all.Go(func() { h.verify(t, token, wiki, id, nil) })
+			}
+			all.Wait()
+			if took := time.Since(now); took != 50*time.Millisecond {
+				t.Errorf("the checks took %v, want those of one write", took)
+			}
+			h.store.before = nil
+			h.store.deleteIf(func(s sessions.Session) bool { return s.ID == ended }) // nobody misses it
+			if down {
+				h.store.before = func(call string) error {
+					if call == "touch" {
+						writes++
+						return errDown
+					}
+					return nil
+				}
+			}
+			h.Settle(t.Context())
+			if down {
+				if len(told) != 1 || !errors.Is(told[0], errDown) || writes != 2 {
+					t.Errorf("told %v of %d writes, want one error, and rest", told, writes)
+				}
+				return
+			}
+			for _, s := range h.store.sessions {
+				if late := s.Seen.Sub(now); late < 0 || late > time.Second {
+					t.Errorf("%q was last used %v after it was, as it is written", s.Audience, late)
+				}
+			}
+			if len(told) > 0 {
+				t.Error(told)
+			}
+		})
+	}
 }
 
 func TestTouchFails(t *testing.T) {

@@ -103,6 +103,7 @@ func (h *house) serve(ctx context.Context, from source, hangup <-chan os.Signal,
 	stopStreams()
 	h.rooms.Load().tracing.close()
 	s.running.Wait()
+	h.rooms.Load().server.Sessions.Settle(context.WithoutCancel(ctx))
 	select {
 	case err := <-s.failed:
 		return err

@@ -104,6 +104,20 @@ func BenchmarkTouchSession(b *testing.B) {
 	}
 }
 
+// BenchmarkTouchSessions is one of many uses that are written together.
+func BenchmarkTouchSessions(b *testing.B) {
+	s := filled(b, 1000)
+	ids := make([]string, 250)
+	for i := 0; i < b.N; i += len(ids) {
+		for j := range ids {
+			ids[j] = fmt.Sprint("id", (i+j)%1000)
+		}
+		if err := s.TouchSessions(b.Context(), ids, time.Now()); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
 // BenchmarkSignInWrites is what one sign-in by password writes, 16 at a time:
 // the charge, the spent challenge, the session. It reports the CPU of it all.
 func BenchmarkSignInWrites(b *testing.B) {

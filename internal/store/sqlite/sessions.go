@@ -3,6 +3,7 @@ package sqlite
 import (
 	"context"
 	"database/sql"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
@@ -73,6 +74,21 @@ func (s *Store) TouchSession(ctx context.Context, id string, seen time.Time) err
 		}
 		if n == 0 {
 			return sessions.ErrNone
+		}
+		return nil
+	})
+}
+
+// TouchSessions notes use of sessions.
+func (s *Store) TouchSessions(ctx context.Context, ids []string, seen time.Time) error {
+	list, err := json.Marshal(ids)
+	if err != nil {
+		return fmt.Errorf("sqlite: touch sessions: %w", err)
+	}
+	return s.write.do(ctx, func(ctx context.Context, t tx) error {
+		_, err := t.exec(ctx, `UPDATE sessions SET seen = ?1 WHERE id IN (SELECT value FROM json_each(?2))`, micros(seen), string(list))
+		if err != nil {
+			return fmt.Errorf("sqlite: touch sessions: %w", err)
 		}
 		return nil
 	})

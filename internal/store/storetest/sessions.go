@@ -165,6 +165,10 @@ func touch(t *testing.T, open Opener) {
 	must(t, s.TouchSession(t.Context(), "portal", at(20)))
 	seen(map[string]time.Time{"portal": at(20), "app1": at(10), "app2": at(2)})
 	noSession(t, s.TouchSession(t.Context(), "unknown", at(30)), "TouchSession of none")
+	must(t, s.TouchSessions(t.Context(), []string{"app2", "unknown", `quoted"'`, "app1"}, at(25)))
+	seen(map[string]time.Time{"portal": at(20), "app1": at(25), "app2": at(25)})
+	must(t, s.TouchSessions(t.Context(), nil, at(26)))
+	seen(map[string]time.Time{"portal": at(20), "app1": at(25), "app2": at(25)})
 	if _, err := s.DeleteSession(t.Context(), "portal"); err != nil {
 		t.Fatal(err)
 	}
