@@ -37,7 +37,7 @@ type Manager struct {
 
 	verified perRing[*claims] // by the tag of the token: what parsing and the signature came to
 	uses     uses
-	failed   atomic.Int64     // when a last use could not be written, in microseconds
+	failed   atomic.Int64 // when a last use could not be written, in microseconds
 }
 
 // Issue opens a session for a person who came through a door and returns it
