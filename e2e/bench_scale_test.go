@@ -59,9 +59,12 @@ func BenchmarkScale(b *testing.B) {
 	for _, line := range few.header[1:] {
 		deep.header = append(deep.header, strings.Replace(line, "one.localhost", last, 1))
 	}
-	many := *few
-	many.name, many.script = "100,000 live sessions", large.crowdedScript(b)
-	compare(b, one, few, &deep, &many)
+	compare(b, one, few, &deep)
+	alone, many := *one, *few
+	alone.name, alone.script = "1 app, 1 session, same client", small.script(b, []string{strings.TrimPrefix(one.header[0], "Cookie: gateway=")})
+	many.name, many.script = "100,000 live sessions", large.script(b, large.crowded(b))
+	alone.cpu, alone.rate, many.cpu, many.rate = nil, nil, nil, nil
+	compare(b, &alone, &many)
 }
 
 // checkAs is the forward-auth check with a token's cookie, which comes first.
@@ -76,9 +79,9 @@ func (s *benchSite) checkAs(b *testing.B, token string) *server {
 	}
 }
 
-// crowdedScript opens manySignIns sessions, and writes a script for wrk that
-// asks with one after the other.
-func (s *benchSite) crowdedScript(b *testing.B) string {
+// crowded opens manySignIns sessions, and asks once with each: only the first
+// time does it take a signature.
+func (s *benchSite) crowded(b *testing.B) []string {
 	b.Helper()
 	const people = 64
 	clients := make([]*scram.Client, people)
@@ -103,12 +106,43 @@ func (s *benchSite) crowdedScript(b *testing.B) string {
 					return
 				}
 				tokens[n] = s.signIn(b, transport, clients[i], i, "one.localhost")
+				s.ask(b, transport, tokens[n])
 			}
 		})
 	}
 	all.Wait()
-	script := filepath.Join(s.folder, "crowd.lua")
-	list := filepath.Join(s.folder, "tokens")
+	return tokens
+}
+
+// ask is one check.
+func (s *benchSite) ask(b *testing.B, transport http.RoundTripper, token string) {
+	b.Helper()
+	as := s.checkAs(b, token)
+	req, err := http.NewRequestWithContext(b.Context(), http.MethodGet, as.url, http.NoBody)
+	if err != nil {
+		b.Error(err)
+		return
+	}
+	for _, line := range as.header {
+		name, value, _ := strings.Cut(line, ": ")
+		req.Header.Set(name, value)
+	}
+	resp, err := transport.RoundTrip(req)
+	if err != nil {
+		b.Error(err)
+		return
+	}
+	_ = resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		b.Errorf("check: status %d", resp.StatusCode)
+	}
+}
+
+// script writes a script for wrk that asks with one token after the other.
+func (s *benchSite) script(b *testing.B, tokens []string) string {
+	b.Helper()
+	list := filepath.Join(s.folder, fmt.Sprint("tokens", len(tokens)))
+	script := list + ".lua"
 	err := os.WriteFile(list, []byte(strings.Join(tokens, "\n")+"\n"), 0o600)
 	if err == nil {
 		err = os.WriteFile(script, fmt.Appendf(nil, `
