@@ -181,6 +181,34 @@ func TestObservingHoldsUpNobody(t *testing.T) {
 	}
 }
 
+// A whole other configuration is observed, hosts that no app has here among
+// them.
+func TestObservedConfiguration(t *testing.T) {
+	h := open(t, https)
+	bob := h.at(h.bob)
+	c := policy.Config{Apps: []policy.App{{Name: "wiki", Host: h.site.wiki, Rules: []policy.Rule{{Allow: inAdmins, Observe: true}, {Allow: signedIn}}}}}
+	c.Observe = &policy.Config{Apps: []policy.App{{Name: "handbook", Host: h.site.wiki, Allow: everyone}, {Name: "new", Host: "new.example.com", Allow: everyone}}}
+	h.rules(c)
+	h.asks(forwardAuth, h.about("/x", bob...)).wants(http.StatusOK)
+	h.asks(forwardAuth, h.about("/x")).wants(http.StatusUnauthorized)
+	h.asks(forwardAuth, question{"GET", h.site.scheme, "new.example.com", "/n", "192.0.2.1", nil}).wants(http.StatusForbidden)
+	if got := h.observed(2); !slices.Equal(lines(got.Differences), []string{" GET /x: login by wiki[1], would be allow by handbook[0] (allowed), 1 times"}) {
+		t.Errorf("observed %+v", got)
+	}
+	var all server.AdminObserved
+	for deadline := time.Now().Add(time.Minute); len(all.Apps) != 2 || all.Apps[0].Asked != 1; time.Sleep(5 * time.Millisecond) {
+		if h.command(http.MethodGet, "/observed", nil).decode(&all); time.Now().After(deadline) {
+			t.Fatalf("observed %+v", all)
+		}
+	}
+	if none := all.Apps[0]; none.App != "" || len(none.Differences) != 1 || none.Differences[0].Host != "new.example.com" || none.Differences[0].Would.App != "new" {
+		t.Errorf("of hosts that no app has: %+v", none)
+	}
+	if m := h.metrics(); m[`gateway_observed_decisions_total{app="unknown",effect="deny",observed="allow"}`] != 1 {
+		t.Errorf("counted %v", m)
+	}
+}
+
 // A guest passes beside where a link would stand for the sign-in.
 func TestObservedGuests(t *testing.T) {
 	h := open(t, https)
