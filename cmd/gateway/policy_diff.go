@@ -114,7 +114,7 @@ func (p *people) recorded(errs io.Writer) ([]cases.Asked, error) {
 
 // askedAgain is a request that was made, to be asked once more.
 func askedAgain(one server.AdminAsked) (cases.Asked, error) {
-	again := cases.Asked{Who: "nobody", Request: policy.Request{Method: one.Method, Host: canonical.Host(one.Host), Path: canonical.Path(one.Path), Now: one.At}}
+	again := cases.Asked{Who: "nobody", Request: policy.Request{Method: one.Method, Host: canonical.Host(one.Host), Path: canonical.Path(one.Path), Now: one.At, Reach: one.Reach}}
 	if one.Client != "" {
 		client, err := netip.ParseAddr(one.Client)
 		if err != nil {

@@ -34,6 +34,7 @@ type AdminAsked struct {
 	Host   string    `json:"host"`
 	Path   string    `json:"path"`
 	Client string    `json:"client"`
+	Reach  int       `json:"reach"`         // factors that a step-up could bring the session to
 	Who    *AdminWho `json:"who,omitempty"` // nobody, if there is none
 }
 
@@ -72,7 +73,7 @@ func beyondPolicy(reason policy.Reason) bool {
 }
 
 func adminAsked(at time.Time, r policy.Request) AdminAsked {
-	shown := AdminAsked{At: at.UTC(), Method: r.Method, Host: string(r.Host), Path: string(r.Path), Client: address(r.Client)}
+	shown := AdminAsked{At: at.UTC(), Method: r.Method, Host: string(r.Host), Path: string(r.Path), Client: address(r.Client), Reach: r.Reach}
 	if w := r.Who; w != nil {
 		shown.Who = &AdminWho{w.UserID, w.Login, w.Name, w.Email, w.EmailVerified, w.Groups, w.Origin, w.AMR, w.AuthTime, w.Token}
 	}
