@@ -83,7 +83,7 @@ func rootCommand() *cobra.Command {
 	}
 	root.PersistentFlags().StringVar(&o.config, "config", "", "configuration file (default $GATEWAY_CONFIG, ./gateway.yaml, /etc/gateway/config.yaml)")
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return badUsage{err} })
-	root.AddCommand(demoCommand(), serveCommand(&o), loginCommand(), configCommand(&o), userCommand(&o), sessionCommand(&o), tokenCommand(&o), guestCommand(&o), keyCommand(&o), policyCommand(&o), auditCommand(&o), backupCommand(&o), restoreCommand(&o), healthcheckCommand(&o), versionCommand())
+	root.AddCommand(demoCommand(), serveCommand(&o), loginCommand(), configCommand(&o), userCommand(&o), sessionCommand(&o), tokenCommand(&o), guestCommand(&o), keyCommand(&o), policyCommand(&o), auditCommand(&o), backupCommand(&o), restoreCommand(&o), snippetCommand(&o), healthcheckCommand(&o), versionCommand())
 	return root
 }
 

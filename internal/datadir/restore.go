@@ -28,7 +28,7 @@ func (d *Dir) Stage() (string, error) {
 		return "", fmt.Errorf("data folder: %w", err)
 	}
 	for _, e := range entries {
-		if e.Name() != "lock" {
+		if e.Name() != "lock" && e.Name() != "lost+found" { // of the file system, where the folder is one
 			return "", fmt.Errorf("%w: %s has %s; move the folder away, and keep it", ErrNotEmpty, d.path, e.Name())
 		}
 	}

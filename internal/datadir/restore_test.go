@@ -31,6 +31,9 @@ func staged(t *testing.T) (*datadir.Dir, string, string) {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "data")
 	d := open(t, path)
+	if err := os.Mkdir(filepath.Join(path, "lost+found"), 0o700); err != nil {
+		t.Fatal(err)
+	}
 	stage, err := d.Stage()
 	if err != nil {
 		t.Fatal(err)
