@@ -44,6 +44,7 @@ func guardOf(cfg *config.Config) (*policy.Policy, error) {
 type asked struct {
 	as, client      string
 	nobody, json    bool
+	token           bool
 	groups, factors []string
 	origin, now     string
 	ago             time.Duration
@@ -55,6 +56,7 @@ func (a *asked) flags(c *cobra.Command) {
 	f.BoolVar(&a.nobody, "nobody", false, "nobody is signed in")
 	f.StringArrayVar(&a.groups, "group", nil, "group that the person has beside those of the store; may be given several times")
 	f.StringArrayVar(&a.factors, "factor", nil, "factor of the session: pwd, fed, otp, passkey, recovery; may be given several times")
+	f.BoolVar(&a.token, "token", false, "an app token of the person asks, not a session")
 	f.StringVar(&a.origin, "origin", "", "door of the session: a provider's id, or local")
 	f.DurationVar(&a.ago, "proved-ago", 0, "how long ago the newest factor was proved")
 	f.StringVar(&a.now, "now", "", "moment of the request, as in 2026-11-22T09:30:00+01:00 (default now)")
@@ -65,7 +67,9 @@ func (a *asked) flags(c *cobra.Command) {
 // person says who asks.
 func (a *asked) person(p *people) (cases.Person, error) {
 	switch {
-	case a.nobody && (a.as != "" || a.groups != nil || a.factors != nil || a.origin != "" || a.ago != 0):
+	case a.token && (a.factors != nil || a.ago != 0):
+		return cases.Person{}, badUsage{errors.New("an app token proves nothing: it has neither --factor nor --proved-ago")}
+	case a.nobody && (a.as != "" || a.token || a.groups != nil || a.factors != nil || a.origin != "" || a.ago != 0):
 		return cases.Person{}, badUsage{errors.New("nobody has neither login, group, factor nor origin")}
 	case a.nobody:
 		var nobody cases.Person
@@ -73,7 +77,7 @@ func (a *asked) person(p *people) (cases.Person, error) {
 	case a.as == "":
 		return cases.Person{}, badUsage{errors.New("say who asks: --as LOGIN, or --nobody")}
 	}
-	who := cases.Person{Groups: a.groups, Factors: a.factors, Origin: a.origin, Ago: a.ago}
+	who := cases.Person{Groups: a.groups, Factors: a.factors, Origin: a.origin, Ago: a.ago, Token: a.token}
 	known, err := p.knows(a.as)
 	if known {
 		who.User = a.as
@@ -196,7 +200,7 @@ func writtenDecision(cfg *config.Config, id string, unknown error) (server.Admin
 
 // says reports whether flags say anything about who asks.
 func (a *asked) says() bool {
-	return a.nobody || a.as != "" || a.groups != nil || a.factors != nil || a.origin != "" || a.ago != 0 || a.client != "" || a.now != ""
+	return a.nobody || a.token || a.as != "" || a.groups != nil || a.factors != nil || a.origin != "" || a.ago != 0 || a.client != "" || a.now != ""
 }
 
 func (a *asked) explain(c *cobra.Command, cfg *config.Config, guard *policy.Policy, ask cases.Ask, who cases.Person, p *people) error {

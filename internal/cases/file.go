@@ -56,6 +56,8 @@ type Person struct {
 	Factors []string `yaml:"factors"`        // of the session; default: pwd, or fed for another origin than local
 	More    []string `yaml:"enrolled"`       // factors that the person could prove besides
 
+	Token bool `yaml:"token"` // it is an app token of theirs that asks: it has no factors, and of the groups our own
+
 	Ago time.Duration `yaml:"proved_ago"` // how long ago the newest factor was proved; default: just now
 
 	word string // nobody, or whom to find among people
@@ -148,6 +150,9 @@ func (p *Person) check(at string, complain func(path, format string, args ...any
 		complain(at, "has neither login nor user")
 	case p.User != "" && (p.UserID != "" || p.Name != "" || p.Email != "" || p.Proven != nil):
 		complain(at+".user", "is taken from the store: only groups, origin and factors can be said")
+	}
+	if p.Token && (p.Factors != nil || p.More != nil || p.Ago != 0) {
+		complain(at+".token", "stands beside factors, enrolled or proved_ago: an app token proves nothing")
 	}
 	for i, group := range p.Groups {
 		if !identity.ValidGroup(group) {

@@ -20,7 +20,13 @@ type Runner struct {
 }
 
 // String names the person.
-func (p Person) String() string { return cmp.Or(p.word, p.User, p.Login) }
+func (p Person) String() string {
+	name := cmp.Or(p.word, p.User, p.Login)
+	if p.Token {
+		name += " by token"
+	}
+	return name
+}
 
 // Try tries all cases of all files.
 func (r *Runner) Try(files ...File) Report {
@@ -113,9 +119,13 @@ func (r *Runner) principal(p Person, now time.Time) (*identity.Principal, error)
 			return nil, err
 		}
 	}
-	who.AuthTime = now.Add(-p.Ago)
 	who.Groups = identity.Merge(who.Groups, p.Groups)
 	who.Origin = cmp.Or(p.Origin, who.Origin, identity.Local)
+	if p.Token {
+		who.Token, who.AMR = true, []string{identity.ByToken}
+		return &who, nil
+	}
+	who.AuthTime = now.Add(-p.Ago)
 	if who.AMR = p.Factors; p.Factors == nil {
 		who.AMR = []string{"fed"}
 		if who.Origin == identity.Local {
