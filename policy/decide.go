@@ -206,9 +206,9 @@ func (r *rule) lacks(q *Request) Reason {
 	switch {
 	case !r.personal(), r.tokens == AllowTokens && token(q.Who):
 		return ""
-	case Factors(q.Who.AMR) < r.factors:
+	case r.factors > 0 && (token(q.Who) || Factors(q.Who.AMR) < r.factors): // a token has proved nothing, whatever it says
 		return FewFactors
-	case r.maxAge > 0 && !fresh(q, r.maxAge):
+	case r.maxAge > 0 && (token(q.Who) || !fresh(q, r.maxAge)):
 		return TooLongAgo
 	}
 	return ""

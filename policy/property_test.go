@@ -134,7 +134,9 @@ func (d *dice) request() policy.Request {
 	}
 	if who != nil && d.below(3) == 0 {
 		token := *who
-		token.Token, token.AMR, token.AuthTime = true, []string{identity.ByToken}, time.Time{}
+		if token.Token = true; d.below(2) == 0 {
+			token.AMR, token.AuthTime = []string{identity.ByToken}, time.Time{}
+		}
 		who = &token
 	}
 	client := []netip.Addr{{}, netip.MustParseAddr("10.1.2.3"), netip.MustParseAddr("::ffff:10.0.0.1"), netip.MustParseAddr("2001:db8::1%eth0"), netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("203.0.113.1")}[d.below(6)]

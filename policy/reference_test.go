@@ -151,7 +151,10 @@ func judge(rule policy.Rule, origins []string, r policy.Request) (policy.Effect,
 	if age := r.Now.Sub(r.Who.AuthTime); rule.MaxAge > 0 && (r.Now.IsZero() || r.Who.AuthTime.IsZero() || age > rule.MaxAge || age < -time.Minute) {
 		lacks = policy.TooLongAgo
 	}
-	if counted(r.Who.AMR) < rule.Factors {
+	if token && rule.MaxAge > 0 {
+		lacks = policy.TooLongAgo
+	}
+	if counted(r.Who.AMR) < rule.Factors || token && rule.Factors > 0 {
 		lacks = policy.FewFactors
 	}
 	switch {

@@ -13,6 +13,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -69,6 +70,8 @@ func (a *asked) person(p *people) (cases.Person, error) {
 	switch {
 	case a.token && (a.factors != nil || a.ago != 0):
 		return cases.Person{}, badUsage{errors.New("an app token proves nothing: it has neither --factor nor --proved-ago")}
+	case a.token && slices.ContainsFunc(a.groups, func(g string) bool { return strings.Contains(g, ":") }):
+		return cases.Person{}, badUsage{errors.New("an app token has no group of a provider")}
 	case a.nobody && (a.as != "" || a.token || a.groups != nil || a.factors != nil || a.origin != "" || a.ago != 0):
 		return cases.Person{}, badUsage{errors.New("nobody has neither login, group, factor nor origin")}
 	case a.nobody:
@@ -231,6 +234,9 @@ func (a *asked) explain(c *cobra.Command, cfg *config.Config, guard *policy.Poli
 	}
 	if err := cases.Explain(c.OutOrStdout(), e); err != nil {
 		return err
+	}
+	if a.token { // it has a life of its own
+		return nil
 	}
 	return tellLimits(c.OutOrStdout(), cfg, e.App)
 }

@@ -154,12 +154,18 @@ func (p *Person) check(at string, complain func(path, format string, args ...any
 	if p.Token && (p.Factors != nil || p.More != nil || p.Ago != 0) {
 		complain(at+".token", "stands beside factors, enrolled or proved_ago: an app token proves nothing")
 	}
+	if p.Token && slices.ContainsFunc(p.Groups, foreign) {
+		complain(at+".token", "stands beside a provider's group: an app token has our own alone")
+	}
 	for i, group := range p.Groups {
 		if !identity.ValidGroup(group) {
 			complain(fmt.Sprintf("%s.groups[%d]", at, i), "is no name of a group")
 		}
 	}
 }
+
+// foreign reports whether a group is a provider's.
+func foreign(group string) bool { return strings.Contains(group, ":") }
 
 // Ask is what a request line asks for.
 type Ask struct {
