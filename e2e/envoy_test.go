@@ -197,6 +197,9 @@ func (s *standIn) asks(w http.ResponseWriter, r *http.Request, uri string) bool 
 			r.Header[name] = values
 		}
 	}
+	for name := range strings.SplitSeq(answer.Header.Get("X-Envoy-Auth-Headers-To-Remove"), ",") {
+		r.Header.Del(strings.TrimSpace(name))
+	}
 	return true
 }
 

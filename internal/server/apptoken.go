@@ -109,10 +109,18 @@ func (s *Server) sayUseless(w http.ResponseWriter, r *http.Request, q question, 
 	s.say(w, r, problem{Status: http.StatusUnauthorized, Error: "SessionExpired", Reason: string(u.reason), Detail: u.detail, DecisionID: v.id}, nil, q.page)
 }
 
-// echo tells a front proxy which Authorization the app may see: the client's, if
-// it is not ours. Where it says nothing the app sees none.
-func echo(h, asked http.Header, c credential) {
-	if theirs := asked["Authorization"]; len(theirs) == 1 && !c.ours {
+// letAppSee tells a front proxy which Authorization the app may see: the client's
+// if it is not ours, else none. The answer then has none either, which proxies
+// take for one to be removed, but for Envoy, which is told.
+func letAppSee(h, asked http.Header, c credential, by way) {
+	theirs := asked["Authorization"]
+	switch {
+	case len(theirs) == 0:
+	case !c.ours:
 		h["Authorization"] = theirs
+	case by == byExtAuthz:
+		h["X-Envoy-Auth-Headers-To-Remove"] = authorizationHeader
 	}
 }
+
+var authorizationHeader = []string{"authorization"}

@@ -151,6 +151,10 @@ func TestAuthorizationBehindFrontProxies(t *testing.T) {
 			if got := a.header["Authorization"]; !slices.Equal(got, row.want) {
 				t.Errorf("%s, %s: Authorization %q, want %q", row.story, dialect, got, row.want)
 			}
+			told := dialect == extAuthz && row.want == nil && row.story != "none"
+			if got := a.header.Get("X-Envoy-Auth-Headers-To-Remove") == "authorization"; got != told {
+				t.Errorf("%s, %s: told to remove it: %v, want %v", row.story, dialect, got, told)
+			}
 		}
 	}
 	for _, dialect := range dialects {

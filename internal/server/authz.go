@@ -51,7 +51,7 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request, by way, read ori
 		return
 	}
 	identityHeaders(w.Header(), s.Apps[v.decision.App].Headers, v.who, assertion)
-	echo(w.Header(), r.Header, q.credential)
+	letAppSee(w.Header(), r.Header, q.credential, by)
 	w.WriteHeader(http.StatusOK)
 }
 

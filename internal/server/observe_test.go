@@ -143,6 +143,7 @@ func TestNotObserved(t *testing.T) {
 	preflight.method = http.MethodOptions
 	h.asks(forwardAuth, preflight).wants(http.StatusOK)
 	h.asks(forwardAuth, h.about("/plans/..%2fx", bob...)) // no question
+	h.asks(forwardAuth, h.about("/plans/x", bearer("gw_A")...)).wants(http.StatusUnauthorized)
 	h.asks(forwardAuth, h.about("/plans/x", bob...)).wants(http.StatusOK)
 	if got := h.observed(1); got.Asked != 1 || len(got.Differences) != 1 {
 		t.Errorf("observed %+v", got)
