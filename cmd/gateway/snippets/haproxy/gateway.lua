@@ -4,7 +4,8 @@
 --
 -- txn.gateway_status is its answer, and 0 where there is none: let nothing pass
 -- but 200. txn.gateway_user, _email, _name, _groups and _assertion then say who
--- is there; txn.gateway_url is what was asked about.
+-- is there, and txn.gateway_authorization, if it is there, which Authorization
+-- the app may see; txn.gateway_url is what was asked about.
 
 local said = {
     ["remote-user"] = "txn.gateway_user",
@@ -47,6 +48,10 @@ core.register_action("gateway", { "http-req" }, function(txn, gateway)
                 return -- not there once: the gateway says each of them always
             end
             txn:set_var(name, values[0])
+        end
+        local theirs = answer.headers["authorization"]
+        if theirs then
+            txn:set_var("txn.gateway_authorization", theirs[0])
         end
     end
     txn:set_var("txn.gateway_status", answer.status or 0)
