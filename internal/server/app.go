@@ -106,6 +106,8 @@ func (s *Server) UpstreamFailed(w http.ResponseWriter, r *http.Request, err erro
 		return
 	}
 	err = fmt.Errorf("%w: %w", errUpstream, err)
+	host, _ := canonical.ParseHost(r.Host) // it was decided on
+	s.letReadError(w.Header(), question{host: host, from: senderOf(r.Header, r.Method, s.audience(host))}, err)
 	if r.Method == http.MethodGet {
 		err = flowError{err, r.URL.RequestURI()}
 	}

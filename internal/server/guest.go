@@ -26,6 +26,9 @@ import (
 // for the sign-in that the policy would ask for, and for nothing else, so what
 // the policy refuses stays refused.
 
+// guestLinks are what the book calls them by.
+const guestLinks = "guest"
+
 // visiting is what a browser remembers of a guest link that it has opened,
 // sealed. The store's record is the truth on every check.
 type visiting struct {
@@ -160,6 +163,20 @@ func (s *Server) guestEnters(c *gin.Context) error {
 	return s.goOn(c, g)
 }
 
+// isGuest reports whether the browser remembers a guest link of this host.
+func (s *Server) isGuest(c *gin.Context) bool {
+	value, err := s.cookie(c.Request, cookieGuest)
+	return err != nil || value != ""
+}
+
+// forgetGuest ends a guest's visit at this host, in this browser: the link can
+// be opened again, if it can.
+func (s *Server) forgetGuest(c *gin.Context) {
+	if s.isGuest(c) {
+		s.setCookie(c.Writer, cookieGuest, "", -1)
+	}
+}
+
 func (s *Server) goOn(c *gin.Context, g accounts.Guest) error {
 	there, _ := beginning(g.Paths)
 	redirect(c.Writer, s.atApp(c)+addressOf(there).String())
@@ -167,7 +184,7 @@ func (s *Server) goOn(c *gin.Context, g accounts.Guest) error {
 }
 
 func (s *Server) auditGuest(c *gin.Context, g accounts.Guest, cause error) {
-	e := audit.Event{Kind: audit.Link, Outcome: audit.Done, Action: "guest", Invitation: g.ID, Guest: g.Name, Host: g.Host, Client: s.client(c.Request)}
+	e := audit.Event{Kind: audit.Link, Outcome: audit.Done, Action: guestLinks, Invitation: g.ID, Guest: g.Name, Host: g.Host, Client: s.client(c.Request)}
 	switch {
 	case errors.Is(cause, accounts.ErrNoGuest):
 		e.Outcome, e.Reason = audit.Refused, "no such link"

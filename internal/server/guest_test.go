@@ -342,3 +342,63 @@ func TestGuestLinksThatAreNone(t *testing.T) {
 		t.Errorf("listed: %s", list.body)
 	}
 }
+
+// A guest who signs out is nobody again, in this browser and at this host.
+func TestGuestSignsOut(t *testing.T) {
+	both(t, func(t *testing.T, h *house) {
+		name := h.site.sessionCookie + "-guest"
+		link := h.letsGuests(server.AdminGuest{Paths: []string{"/reports/**"}}).Link
+		b := h.browser()
+		page := b.navigate(h.Wiki + "/.gateway/sign-out").wants(http.StatusOK)
+		if strings.Contains(page.body, `action="/.gateway/logout"`) {
+			t.Error("nobody is asked whether to sign out")
+		}
+		b.enters(link).wants(http.StatusSeeOther)
+		b.navigate(h.Wiki + "/reports/1").wants(http.StatusOK)
+		b.navigate(h.Portal + "/.gateway/sign-out").wants(http.StatusOK)
+		b.post(h.Portal+"/.gateway/logout", "").wants(http.StatusOK)
+		b.navigate(h.Wiki + "/reports/1").wants(http.StatusOK) // another host's is none of the portal's business
+		page = b.navigate(h.Wiki + "/.gateway/sign-out").wants(http.StatusOK)
+		if !strings.Contains(page.body, `action="/.gateway/logout"`) {
+			t.Errorf("a guest is not asked: %s", page.body)
+		}
+		b.post(h.Wiki+"/.gateway/logout", "").cleared("the sign-out", name)
+		b.navigate(h.Wiki + "/reports/1").wants(http.StatusSeeOther)
+		b.enters(link).wants(http.StatusNotFound) // used up
+
+		b = h.as(h.bob) // who is signed in and a guest leaves both behind
+		b.enters(h.letsGuests(server.AdminGuest{Paths: []string{"/reports/**"}}).Link).wants(http.StatusSeeOther)
+		b.post(h.Wiki+"/.gateway/logout", "").cleared("the sign-out of somebody", name)
+		b.navigate(h.Wiki + "/reports/1").wants(http.StatusSeeOther)
+	})
+}
+
+// Openings are counted by what came of them, passes beside all that passed.
+func TestGuestsAreCounted(t *testing.T) {
+	t.Parallel()
+	h := open(t, https)
+	h.known()
+	made := h.letsGuests(server.AdminGuest{Paths: []string{"/reports/**"}})
+	before := h.metrics()
+	cookie := h.guest(made.Link)
+	h.browser().enters(made.Link).wants(http.StatusNotFound)
+	h.browser().enters(h.Wiki + "/.gateway/guest?code=KX3PZ7Q2M5T4WJ6AKX3PZ7Q2M5").wants(http.StatusNotFound)
+	for _, dialect := range dialects {
+		h.asks(dialect, h.about("/reports/1", cookie...)).wants(http.StatusOK)
+		h.asks(dialect, h.about("/public/x", cookie...)).wants(http.StatusOK) // everybody passes
+		h.asks(dialect, h.about("/x", cookie...)).wants(http.StatusUnauthorized)
+	}
+	got := h.counted(before)
+	for name, want := range map[string]float64{
+		"gateway_guest_checks_total":                      float64(len(dialects)),
+		`gateway_guest_openings_total{outcome="done"}`:    1,
+		`gateway_guest_openings_total{outcome="refused"}`: 2,
+		`gateway_guest_openings_total{outcome="failed"}`:  0,
+		check("wiki", "forward_auth", "allowed"):          2,
+		check("wiki", "forward_auth", "sign_in"):          1,
+	} {
+		if got[name] != want {
+			t.Errorf("%s: %v, want %v", name, got[name], want)
+		}
+	}
+}

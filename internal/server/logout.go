@@ -18,11 +18,12 @@ import (
 	"gateway/sessions"
 )
 
-// logout ends the parent session and all its children. The cookie is cleared
-// whatever the outcome.
+// logout ends the parent session and all its children, and at an app host a
+// guest's visit. The cookies are cleared whatever the outcome.
 func (s *Server) logout(audience func(*gin.Context) string) func(*gin.Context) error {
 	return func(c *gin.Context) error {
 		s.clearSession(c.Writer)
+		s.forgetGuest(c)
 		if err := readNothing(c.Request); err != nil {
 			return err
 		}
@@ -123,10 +124,12 @@ func (s *Server) signOutPage(audience func(*gin.Context) string) func(*gin.Conte
 		switch {
 		case v.unclear():
 			return v.err
-		case v.who == nil:
-			s.page(c.Writer, http.StatusOK, pages.SignedOut{})
-		default:
+		case v.who != nil:
 			s.page(c.Writer, http.StatusOK, pages.SignOut{Login: v.who.Login})
+		case s.isGuest(c):
+			s.page(c.Writer, http.StatusOK, pages.SignOut{})
+		default:
+			s.page(c.Writer, http.StatusOK, pages.SignedOut{})
 		}
 		return nil
 	}

@@ -29,6 +29,8 @@ type Metrics struct {
 	panics    telemetry.Counter
 	besides   telemetry.Counters
 	skipped   telemetry.Counter
+	openings  [len(opened)]telemetry.Counter
+	guests    telemetry.Counter
 	mu        sync.Mutex                   // of who adds names, and of observed
 	observed  map[string]*observedCounters // by app; of unknown hosts the empty one
 	apps      atomic.Pointer[map[string]*[len(ways)][len(outcomes)]telemetry.Counter]
@@ -57,7 +59,7 @@ type outcome int
 const (
 	checkUnavailable outcome = iota // cannot tell
 	checkAllowed
-	checkSignIn // nobody is signed in: sent to the sign-in
+	checkSignIn // nobody is signed in, or not lately enough: sent to the sign-in
 	checkRefused
 	checkMalformed // no question that could be decided
 )
@@ -80,6 +82,18 @@ const (
 
 var results = [...]string{signInFailed: "failed", signInDone: "done", signInRefused: "refused", signInThrottled: "throttled", signInWaiting: "waiting", signInShut: reasonShut}
 
+// opening is how it ended that somebody wanted to open a guest link.
+type opening int
+
+const (
+	openingFailed opening = iota // could not tell
+	openingDone
+	openingRefused
+	openingThrottled
+)
+
+var opened = [...]string{openingFailed: "failed", openingDone: "done", openingRefused: "refused", openingThrottled: "throttled"}
+
 // checkBounds are fine where a check that finds everything in memory ends.
 var checkBounds = []time.Duration{
 	10 * time.Microsecond, 25 * time.Microsecond, 50 * time.Microsecond, 100 * time.Microsecond, 250 * time.Microsecond, time.Millisecond,
@@ -96,6 +110,11 @@ func NewMetrics(r *telemetry.Registry) *Metrics {
 		panics:    r.Counters("gateway_panics_total", "Requests that ended in a panic, which refuses.").Of(),
 		besides:   r.Counters("gateway_observed_decisions_total", "Decisions that were made beside the real one, by app, effect and the effect that they would have.", "app", "effect", "observed"),
 		skipped:   r.Counters("gateway_observed_skipped_total", "Decisions that should have been made beside the real one and were not.").Of(),
+		guests:    r.Counters("gateway_guest_checks_total", "Checks that a guest link let pass; they are among those that were allowed.").Of(),
+	}
+	openings := r.Counters("gateway_guest_openings_total", "Guest links that somebody wanted to open, by outcome.", "outcome")
+	for x, word := range opened {
+		m.openings[x] = openings.Of(word)
 	}
 	took := r.Histograms("gateway_check_duration_seconds", "Time from reading a request to its decision, by way in.", checkBounds, "way")
 	for i, w := range ways {
@@ -184,6 +203,9 @@ func (t *tally) decided(q question, v verdict, err error) {
 	if m != nil {
 		m.check(app, t.way, x)
 		m.took[t.way].Observe(time.Since(t.began))
+		if x == checkAllowed && v.guest {
+			m.guests.Inc()
+		}
 	}
 	if t.span != nil {
 		t.span.Set("gateway.app", cmp.Or(app, unknown))
@@ -219,9 +241,15 @@ func (m *Metrics) check(app string, w way, x outcome) {
 	counters[w][x].Inc()
 }
 
-// recorded counts what the book says of sign-ins.
+// recorded counts what the book says of sign-ins and of guests.
 func (m *Metrics) recorded(e audit.Event) {
-	if m == nil || e.Kind != audit.SignIn {
+	switch {
+	case m == nil:
+		return
+	case e.Kind == audit.Link && e.Action == guestLinks:
+		m.openings[openingOf(e)].Inc()
+		return
+	case e.Kind != audit.SignIn:
 		return
 	}
 	x := signInFailed
@@ -243,6 +271,18 @@ func (m *Metrics) recorded(e audit.Event) {
 		counters = origins[unknown]
 	}
 	counters[x].Inc()
+}
+
+func openingOf(e audit.Event) opening {
+	switch {
+	case e.Reason == "TooManyAttempts":
+		return openingThrottled
+	case e.Outcome == audit.Done:
+		return openingDone
+	case e.Outcome == audit.Refused:
+		return openingRefused
+	}
+	return openingFailed
 }
 
 func (m *Metrics) panicked() {

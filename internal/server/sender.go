@@ -108,10 +108,11 @@ func (s *Server) letRead(h http.Header, q question) {
 	h.Set("Access-Control-Expose-Headers", "WWW-Authenticate, "+headerSignIn+", "+headerDecision)
 }
 
-// letReadError is letRead for an error that is a refusal.
+// letReadError is letRead for an error that is a refusal, or says that the app
+// does not answer.
 func (s *Server) letReadError(h http.Header, q question, err error) {
 	switch answerFor(err).status {
-	case http.StatusUnauthorized, http.StatusForbidden, http.StatusServiceUnavailable:
+	case http.StatusUnauthorized, http.StatusForbidden, http.StatusServiceUnavailable, http.StatusBadGateway, http.StatusGatewayTimeout:
 		s.letRead(h, q)
 	}
 }

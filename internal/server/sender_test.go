@@ -4,10 +4,13 @@ import (
 	"io"
 	"maps"
 	"net/http"
+	"net/http/httptest"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
+	"gateway/internal/proxy"
 	"gateway/internal/server"
 )
 
@@ -364,4 +367,37 @@ func TestListedNoLonger(t *testing.T) {
 	_, err := io.WriteString(stays.conn, "hello\n")
 	h.must(err)
 	app.idle(t, 1)
+}
+
+// That an app does not answer, or too late, may be read by the pages that may
+// read its refusals; nobody else's, and only the gateway's own words.
+func TestFailuresThatPagesRead(t *testing.T) {
+	both(t, func(t *testing.T, h *house) {
+		listing(h)
+		h.watch.failing.Store(true)
+		slow := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }))
+		h.Cleanup(slow.Close)
+		bob := h.at(h.bob)
+		for _, app := range []struct {
+			to     proxy.Upstream
+			status int
+		}{
+			{proxy.Upstream{URL: h.url(refusing)}, http.StatusBadGateway},
+			{proxy.Upstream{URL: h.url(slow.URL), HeaderTimeout: 20 * time.Millisecond}, http.StatusGatewayTimeout},
+		} {
+			h.leads("wiki", app.to)
+			for origin, want := range map[string]string{spa: spa, sibling: "", "null": "", h.Wiki: ""} {
+				for _, path := range []string{"/x", "/public/x"} {
+					a := h.program().get(h.Wiki+path, append(append(sends(origin, "cross-site"), "Sec-Fetch-Mode", "cors"), bob...)...)
+					a.refuses(origin, app.status, "Unavailable")
+					if got := a.header.Get("Access-Control-Allow-Origin"); got != want {
+						t.Errorf("%d: %q may read what %q gets, want %q", app.status, got, origin, want)
+					}
+					if !slices.Contains(a.header.Values("Vary"), "Origin") {
+						t.Errorf("%d: Vary: %q", app.status, a.header.Values("Vary"))
+					}
+				}
+			}
+		}
+	})
 }

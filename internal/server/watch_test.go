@@ -160,9 +160,10 @@ func (h *house) inspectHeader(r *http.Request, a answer) {
 	}
 }
 
-// readable reports a refusal that pages of an origin which the app lists may read.
+// readable reports a refusal, or that an app does not answer, which pages of an
+// origin that the app lists may read.
 func (h *house) readable(a answer) bool {
-	refused := a.status == http.StatusUnauthorized || a.status == http.StatusForbidden || a.status == http.StatusServiceUnavailable
+	refused := slices.Contains([]int{http.StatusUnauthorized, http.StatusForbidden, http.StatusServiceUnavailable, http.StatusBadGateway, http.StatusGatewayTimeout}, a.status)
 	origin := a.header["Access-Control-Allow-Origin"]
 	return refused && a.header.Get("Content-Type") == "application/problem+json" && a.header.Get("Vary") == "Origin" && len(origin) == 1 && slices.Contains(h.server.Apps["wiki"].CrossOrigin, origin[0])
 }
