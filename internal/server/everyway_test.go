@@ -20,11 +20,12 @@ type proof struct {
 
 func (h *house) proofs() []proof {
 	cookie := func(token string) string { return h.site.sessionCookie + "=" + token }
-	bearer := func(token string) []string { return []string{"Authorization", "Bearer " + token} }
 	alice, bob := h.at(h.alice), h.at(h.bob)
 	_, token, _ := strings.Cut(bob[1], "=")
 	board := h.token(h.alice, "board")
 	wiki := h.site.wiki
+	h.lets("wiki")
+	script := h.issues("bob", "wiki").Token
 	return []proof{
 		{"", "", nil},
 		{"alice", wiki, alice},
@@ -46,6 +47,13 @@ func (h *house) proofs() []proof {
 		{"?", "", []string{"Cookie", bob[1] + "; " + alice[1]}},
 		{"?", "", append(bearer(token), alice...)},
 		{"?", "", append(bearer(token), "Authorization", "Basic YTpi")},
+		{"bob", wiki, bearer(script)},
+		{"bob", wiki, basic("bob", script)},
+		{"", "", basic("alice", script)},
+		{"", "", basic(script, "")},
+		{"", "", []string{"Authorization", "Token " + script}},
+		{"", "", bearer(script[:len(script)-1])},
+		{"?", "", append(bearer(script), alice...)},
 	}
 }
 
