@@ -397,6 +397,40 @@ func TestStreamsThatLeave(t *testing.T) {
 		app.idle(t, 0)
 		_, alice = h.child(h.alice)
 	}
+	if got := h.audited("audit", "refusal"); len(got) != 0 {
+		t.Errorf("the book has refusals of who is only to sign in again: %v", got)
+	}
+}
+
+// A page of an origin that the app lists reads why its request has ended.
+func TestEndsThatPagesRead(t *testing.T) {
+	t.Parallel()
+	h := open(t, https, listing)
+	h.watch.failing.Store(true)
+	app := &lasting{}
+	app.behind(h)
+	for _, row := range []struct {
+		path   string
+		status int
+		end    func()
+	}{
+		{"/public/x", http.StatusUnauthorized, func() { h.command(http.MethodDelete, "/sessions?user=bob", nil).wants(http.StatusOK) }},
+		{"/x", http.StatusUnauthorized, func() { h.command(http.MethodDelete, "/sessions?user=bob", nil).wants(http.StatusOK) }},
+		{"/x", http.StatusServiceUnavailable, func() {
+			u := &unsure{Store: h.store}
+			u.cannot.Store(1 << 40)
+			h.asksOf(u)
+		}},
+	} {
+		_, bob := h.child(h.bob)
+		one := h.lasts("poll", row.path, append(sends(spa, "cross-site"), bob...)...)
+		app.idle(t, 1)
+		row.end()
+		one.wantsEnd(t, row.path, row.status)
+		if got := one.answer.header.Get("Access-Control-Allow-Origin"); got != spa {
+			t.Errorf("%s, %d: %q may read it", row.path, row.status, got)
+		}
+	}
 }
 
 // unsure is a store of sessions that cannot tell so many times, or not at all
@@ -560,6 +594,16 @@ func TestStreamsInTheBook(t *testing.T) {
 	}
 	if got := refusals(); got != 3 {
 		t.Errorf("%d refusals in the book, want 3: %s", got, h.log)
+	}
+	if got := strings.Count(h.log.String(), "a request under way was ended"); got != 3 {
+		t.Errorf("the log tells of %d ends, want 3", got)
+	}
+	ids := map[any]bool{}
+	for _, line := range h.audited("audit", "refusal") {
+		ids[line["decision_id"]] = line["decision_id"] != nil && line["decision_id"] != ""
+	}
+	if len(ids) != 3 || ids[nil] {
+		t.Errorf("the decisions are %v, want three", ids)
 	}
 }
 
