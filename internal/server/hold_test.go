@@ -21,6 +21,7 @@ func TestTooEarlyWaits(t *testing.T) {
 		h.browser().login(nobody("alice"))
 	}
 	h.between(func() { h.server.HoldTime = time.Hour })
+	h.browser().login(h.bob).wants(http.StatusOK) // who has not come too early waits for nothing
 	ctx, done := context.WithCancel(t.Context())
 	defer done()
 	handler := h.server.Handler()
@@ -51,7 +52,6 @@ func TestTooEarlyWaits(t *testing.T) {
 		t.Fatalf("one of those who wait was answered %d", status)
 	case <-time.After(200 * time.Millisecond):
 	}
-	h.browser().login(h.bob).wants(http.StatusOK) // who has not come too early waits for nothing
 	done()
 	all.Wait()
 	if len(answers) != held {
