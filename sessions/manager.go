@@ -23,7 +23,7 @@ type Manager struct {
 
 	Lifetime   time.Duration // absolute limit; 0 is 24 hours
 	Idle       time.Duration // idle limit; 0 is 1 hour
-	TouchEvery time.Duration // at most so often is the last use written; 0 is a minute; never more than a tenth of an idle limit
+	TouchEvery time.Duration // at most so often is the last use written; 0 is five minutes; never more than a tenth of an idle limit
 	Tokens     int           // how many verified tokens are remembered, some 300 bytes each; 0 is 131,072
 
 	// Limits are those of the sessions at an app's origin; nil: none has its own.

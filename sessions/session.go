@@ -51,7 +51,7 @@ type Session struct {
 	AMR       []string     // the factors (RFC 8176)
 	AuthTime  time.Time    // when the person last proved who they are; zero: nobody said
 	Created   time.Time
-	Seen      time.Time // last use, at most a minute behind
+	Seen      time.Time // last use, at most five minutes behind
 	Expires   time.Time // absolute limit
 	Address   string    // where it was opened from, shown in lists; decides nothing
 	UserAgent string    // at most 256 bytes; decides nothing

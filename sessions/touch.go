@@ -186,7 +186,7 @@ func (m *Manager) report(err error) {
 func (m *Manager) touchEvery(s *Session) time.Duration {
 	every := m.TouchEvery
 	if every <= 0 {
-		every = time.Minute
+		every = 5 * time.Minute
 	}
 	if own := m.of(s).Idle; own != 0 {
 		every = min(every, own/10)

@@ -47,7 +47,7 @@ func Open(ctx context.Context, dir string) (*Store, error) {
 	if err := private(path); err != nil {
 		return nil, fmt.Errorf("database: %w", err)
 	}
-	write, err := connect(path, "", 1)
+	write, err := connect(path, "cache_size(-16000)", 1) // 16 MB, once as much is written: uses of many sessions are all over the file
 	if err != nil {
 		return nil, fmt.Errorf("open %s: %w", path, err)
 	}
