@@ -42,7 +42,7 @@ arrows: ## check who imports whom, and the links in the documents
 	go test -count=1 ./internal/arrows
 
 e2e: ## try the built program with a real browser, providers and front proxies
-	cd e2e && go test -race -count=1 ./...
+	cd e2e && go test -race -count=1 -timeout 30m ./...
 
 docs: ## generate the documents, and fail if they said something else
 	@before=$$(mktemp -d) && trap 'rm -rf "$$before"' EXIT && cp -r docs "$$before" && go generate ./... && diff -r "$$before/docs" docs

@@ -311,6 +311,31 @@ func BenchmarkStart(b *testing.B) {
 	b.ReportMetric(0, "ns/op")
 }
 
+// BenchmarkMillion is the memory of the program before and after a million
+// requests of nobody: checks that are sent to the sign-in, and sign-in pages.
+func BenchmarkMillion(b *testing.B) {
+	s := startBench(b)
+	s.serve(b)
+	check := s.checkAs(b, "")
+	check.name, check.header = "checks", check.header[1:]
+	page := &server{name: "pages", url: fmt.Sprintf("http://127.0.0.1:%d/.gateway/sign-in", s.public), pid: s.cmd.Process.Pid, header: []string{fmt.Sprintf("Host: auth.localhost:%d", s.public)}}
+	asked := 0.0
+	for _, one := range []*server{check, page} { // its buffers, and a heap that has been collected
+		one.load(b)
+	}
+	before := memory(b, s.cmd.Process.Pid, "RssAnon")
+	for asked < 1e6 {
+		for _, one := range []*server{check, page} {
+			one.load(b)
+			asked += one.rate[len(one.rate)-1] * roundLength.Seconds()
+		}
+	}
+	b.ReportMetric(asked, "requests")
+	b.ReportMetric(float64(before)/1024, "MiB-anonymous-before")
+	b.ReportMetric(float64(memory(b, s.cmd.Process.Pid, "RssAnon"))/1024, "MiB-anonymous-after")
+	b.ReportMetric(0, "ns/op")
+}
+
 // memory reads a line of /proc/PID/status, in KiB.
 func memory(b *testing.B, pid int, name string) int {
 	b.Helper()
