@@ -212,8 +212,15 @@ func answered(resp *http.Response) error {
 		early(resp.Header, resp.Request)
 	}
 	f.stream.rest = resp.ContentLength
+	f.stream.spoken = speaks(resp)
 	f.keepOwnCookies(resp)
 	return nil
+}
+
+// speaks reports whether an answer begins a WebSocket of RFC 6455, section 4:
+// who has upgraded to something of that name alone may not know its frames.
+func speaks(resp *http.Response) bool {
+	return resp.StatusCode == http.StatusSwitchingProtocols && resp.Request.Header.Get("Sec-Websocket-Version") == "13" && resp.Header.Get("Sec-Websocket-Accept") != ""
 }
 
 // keepOwnCookies lets no app set a cookie under one of our names.

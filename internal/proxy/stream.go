@@ -10,7 +10,7 @@ import (
 )
 
 // farewell is how long a stream that is cut has to say so, where nothing was
-// answered yet.
+// answered yet or to a WebSocket.
 const farewell = 300 * time.Millisecond
 
 // Stream is one request on its way through the proxy, whatever becomes of it:
@@ -20,16 +20,17 @@ type Stream struct {
 	client http.ResponseWriter
 	http10 bool
 	rest   int64 // of an answer whose length is known: what is to come
+	spoken bool  // the answer begins a WebSocket
 
 	mu     sync.Mutex
 	cancel context.CancelCauseFunc // nil: not begun, or over
-	tunnel net.Conn                // the client's end of a WebSocket
+	tunnel *tunnel                 // of a WebSocket
 	cut    error
 }
 
 // Cut ends the stream: the app is let go at once, and the client is by the time
 // that a farewell takes, even one that does not read. The cause reaches Failed if
-// nothing was answered yet. Cut reports whether nobody has cut it before.
+// nothing was answered yet; a WebSocket is told the Farewell that it may be. Cut reports whether nobody has cut it before.
 func (s *Stream) Cut(cause error) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -52,11 +53,12 @@ func (s *Stream) WasCut() bool {
 
 // sever ends what has begun.
 func (s *Stream) sever() {
-	s.cancel(s.cut)
 	if s.tunnel != nil {
-		_ = bare(s.tunnel).Close()
+		s.tunnel.cut(s.cut) // before the app is let go, which ends it, too
+		s.cancel(s.cut)
 		return
 	}
+	s.cancel(s.cut)
 	now := time.Now() //nolint:forbidigo // the network's clock, not ours
 	client := http.NewResponseController(s.client)
 	_ = client.SetReadDeadline(now.Add(-time.Second)) // nothing of a body that still comes is of interest
@@ -127,11 +129,11 @@ func (s *Stream) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.tunnel = conn
+	s.tunnel = &tunnel{Conn: conn, spoken: s.spoken}
 	if s.cut != nil {
-		_ = bare(conn).Close()
+		s.tunnel.cut(s.cut)
 	}
-	return conn, rw, nil
+	return s.tunnel, rw, nil
 }
 
 // cutBy returns what the stream of a request was cut by, or nil.

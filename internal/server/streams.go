@@ -201,6 +201,16 @@ type cutError struct {
 
 func (e cutError) Error() string { return "request under way was ended" }
 
+// Farewell is what a WebSocket's page is told: 1008 where it may not go on, and
+// 1011 where nobody can tell (RFC 6455, section 7.4.1). Who was there, and what
+// the policy says, is not for every page that has opened one.
+func (e cutError) Farewell() (code uint16, reason string) {
+	if e.err != nil {
+		return 1011, "cannot tell whether this may go on"
+	}
+	return 1008, "this may not go on: the session is over, or the policy says no"
+}
+
 // sayCut answers a request that was cut before anything was answered.
 func (s *Server) sayCut(w http.ResponseWriter, r *http.Request, cut cutError) {
 	switch {

@@ -49,6 +49,9 @@ func (l *lasting) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case "websocket":
 		tunnels(w, r)
 		return
+	case "socket":
+		socket(w, r)
+		return
 	case "events":
 		w.Header().Set("Content-Type", "text/event-stream")
 	case "download":
