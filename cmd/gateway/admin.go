@@ -26,6 +26,7 @@ import (
 // else to rooms that it wires itself as the owner of the data folder. Either
 // way the same handler answers.
 type administrator struct {
+	data      string // the folder
 	transport http.RoundTripper
 	close     func() error
 }
@@ -34,9 +35,27 @@ type administrator struct {
 func administer(c *cobra.Command, o *options, do func(context.Context, *administrator) error) error {
 	cfg, err := load(o, c.ErrOrStderr())
 	if err != nil {
-		return err
+		return administerRunning(c, o, err, do)
 	}
 	return administerOf(c, cfg, do)
+}
+
+// administerRunning is administer while the configuration on the disk is wrong
+// and a gateway goes on with the one from before: a slip of the pen keeps nobody
+// from shutting somebody out. Without such a gateway it says what is wrong.
+func administerRunning(c *cobra.Command, o *options, wrong error, do func(context.Context, *administrator) error) error {
+	data, known := o.dataOf()
+	if !known {
+		return wrong
+	}
+	socket := adminSocket(data)
+	conn, err := dial(c.Context(), socket)
+	if err != nil {
+		return wrong
+	}
+	tellWrong(c.ErrOrStderr(), data)
+	a := &administrator{data: data, transport: overSocket(socket), close: conn.Close}
+	return errors.Join(do(c.Context(), a), a.close())
 }
 
 // administerOf is administer for who has read the configuration.
@@ -83,13 +102,13 @@ func reach(ctx context.Context, cfg *config.Config, logs *logs) (*administrator,
 		h, err := build(ctx, cfg, logs)
 		switch {
 		case err == nil:
-			return &administrator{transport: inProcess{h.at(listenAdmin)}, close: h.close}, nil
+			return &administrator{data: cfg.Data, transport: inProcess{h.at(listenAdmin)}, close: h.close}, nil
 		case !errors.Is(err, datadir.ErrLocked):
 			return nil, err
 		}
 		conn, refused := dial(patience, socket)
 		if refused == nil {
-			return &administrator{transport: overSocket(socket), close: func() error { return nil }}, conn.Close()
+			return &administrator{data: cfg.Data, transport: overSocket(socket), close: func() error { return nil }}, conn.Close()
 		}
 		select {
 		case <-again.C:

@@ -60,6 +60,34 @@ func load(o *options, errs io.Writer) (*config.Config, error) {
 	return source{path, os.Environ()}.load(errs)
 }
 
+// dataOf is the data folder, though the rest of the configuration be wrong.
+func (o *options) dataOf() (string, bool) {
+	path, err := o.path()
+	if err != nil {
+		return "", false
+	}
+	return config.DataOf(path, os.Environ())
+}
+
+// dataFolder is dataOf for who only reads there, and needs nothing else.
+func dataFolder(o *options, errs io.Writer) (string, error) {
+	cfg, err := load(o, errs)
+	if err == nil {
+		return cfg.Data, nil
+	}
+	data, known := o.dataOf()
+	if !known {
+		return "", err
+	}
+	tellWrong(errs, data)
+	return data, nil
+}
+
+// tellWrong says that a command goes on with a configuration that is wrong.
+func tellWrong(errs io.Writer, data string) {
+	_, _ = fmt.Fprintf(errs, "warning: the configuration is wrong: gateway config check says how. This is about the gateway that has its data in %s\n", data)
+}
+
 func configCommand(o *options) *cobra.Command {
 	check := &cobra.Command{
 		Use: "check", Short: "Say everything that is wrong with the configuration", Args: cobra.NoArgs,

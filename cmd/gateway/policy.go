@@ -104,7 +104,7 @@ func policyExplain(o *options) *cobra.Command {
 			request := strings.Join(args, " ")
 			ask, err := cases.ParseAsk(request)
 			if err != nil {
-				return badUsage{fmt.Errorf("%q: %w", request, err)}
+				return badUsage{fmt.Errorf("%q: %w, nor is it the decision_id of a refusal", request, err)}
 			}
 			cfg, err := load(o, c.ErrOrStderr())
 			if err != nil {
@@ -134,15 +134,12 @@ func explainDecision(c *cobra.Command, o *options, id string, a asked) error {
 	if a.says() {
 		return badUsage{errors.New("a decision has its own person, client and moment")}
 	}
-	cfg, err := load(o, c.ErrOrStderr())
-	if err != nil {
-		return err
-	}
-	return administerOf(c, cfg, func(ctx context.Context, admin *administrator) error {
+	cfg, wrong := load(o, io.Discard) // of the app's limits; administer tells what is wrong with it
+	return administer(c, o, func(ctx context.Context, admin *administrator) error {
 		var d server.AdminDecision
 		err := admin.call(ctx, http.MethodGet, "/decisions/"+id, nil, &d)
 		if errorAs[notThere](err) {
-			d, err = writtenDecision(cfg, id, err)
+			d, err = writtenDecision(admin.data, id, err)
 		}
 		if err != nil {
 			return err
@@ -172,7 +169,7 @@ func explainDecision(c *cobra.Command, o *options, id string, a asked) error {
 		if _, err := fmt.Fprintln(c.OutOrStdout()); err != nil {
 			return err
 		}
-		if err := cases.Explain(c.OutOrStdout(), d.Now); err != nil {
+		if err := cases.Explain(c.OutOrStdout(), d.Now); err != nil || wrong != nil {
 			return err
 		}
 		return tellLimits(c.OutOrStdout(), cfg, d.Now.App)
@@ -181,8 +178,8 @@ func explainDecision(c *cobra.Command, o *options, id string, a asked) error {
 
 // writtenDecision is what the audit log has of a refusal that no gateway
 // remembers; unknown says so where it has none.
-func writtenDecision(cfg *config.Config, id string, unknown error) (server.AdminDecision, error) {
-	found, err := audit.Find(bookFolder(cfg.Data), audit.Filter{Decision: id}, 1)
+func writtenDecision(data, id string, unknown error) (server.AdminDecision, error) {
+	found, err := audit.Find(bookFolder(data), audit.Filter{Decision: id}, 1)
 	switch {
 	case err != nil:
 		return server.AdminDecision{}, err
