@@ -28,6 +28,7 @@ const scrapeTime = 2 * time.Second
 func (h *house) measure() {
 	r := telemetry.NewRegistry()
 	h.metrics = server.NewMetrics(r)
+	h.metrics.Show(h.streams)
 	h.store.Watch(both(storeWatcher(r), storeTeller(h.log)))
 	h.reloaded = reloadWatcher(r)
 	h.audit.Wrote = auditWatcher(r)

@@ -152,6 +152,18 @@ func (m *Metrics) Know(apps, origins []string) {
 	m.origins.Store(&o)
 }
 
+// Show lets a gauge show how many streams are open, for each app that is known.
+func (m *Metrics) Show(streams *Streams) {
+	m.registry.Gauges("gateway_streams", "Requests under way through the own proxy, by app: WebSockets, event streams, downloads, and short ones.", []string{"app"}, func(show func(float64, ...string)) {
+		open := streams.byApp()
+		for app := range *m.apps.Load() {
+			if app != unknown { // which nothing passes to
+				show(float64(open[app]), app)
+			}
+		}
+	})
+}
+
 // page is /metrics, or nothing.
 func (m *Metrics) page() http.Handler {
 	if m == nil {

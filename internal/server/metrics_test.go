@@ -40,7 +40,7 @@ func (h *house) counted(before map[string]float64) map[string]float64 {
 	h.Helper()
 	grown := map[string]float64{}
 	for name, now := range h.metrics() {
-		if now != before[name] && !strings.Contains(name, "_seconds_") {
+		if now != before[name] && !strings.Contains(name, "_seconds_") && !strings.HasPrefix(name, "gateway_streams{") {
 			grown[name] = now - before[name]
 		}
 	}
@@ -201,4 +201,40 @@ func TestCountersNeverFall(t *testing.T) {
 	if _, old := m[check("tools", "proxy", "allowed")]; !fresh || !old || m[check("wiki", "forward_auth", "allowed")] != 2 {
 		t.Errorf("after another configuration: %v", m)
 	}
+}
+
+// What is under way is shown by its app, for as long as it is, and nothing
+// stays: not of who has left, nor of who was cut, said goodbye to or not.
+func TestStreamsAreShown(t *testing.T) {
+	t.Parallel()
+	h := open(t, https)
+	h.known()
+	app := &lasting{}
+	app.behind(h)
+	_, bob := h.child(h.bob)
+	shows := func(story string, wiki, board float64) {
+		t.Helper()
+		want := map[string]float64{`gateway_streams{app="wiki"}`: wiki, `gateway_streams{app="board"}`: board, `gateway_streams{app="tools"}`: 0, `gateway_streams{app="down"}`: 0}
+		var got map[string]float64
+		for end := time.Now().Add(patience); ; time.Sleep(time.Millisecond) {
+			got = h.metrics()
+			maps.DeleteFunc(got, func(name string, _ float64) bool { return !strings.HasPrefix(name, "gateway_streams") })
+			if maps.Equal(got, want) {
+				return
+			}
+			if time.Now().After(end) {
+				t.Fatalf("%s: shown are %v, want %v", story, got, want)
+			}
+		}
+	}
+	shows("nobody has come", 0, 0)
+	left := h.lasts("events", "/public/x", bob...)
+	h.lasts("websocket", "/x", bob...)
+	h.lasts("poll", "/x", bob...)
+	h.shakes("accept=x&say=810568656c6c6f", 7, append(handshake13, bob...)...) // and its client does not answer the farewell
+	shows("four", 4, 0)
+	h.must(left.conn.Close())
+	shows("one has left", 3, 0)
+	h.must(h.server.Sessions.Revoke(t.Context(), h.rows().sessionOf(h.bob.id)))
+	shows("the session has ended", 0, 0)
 }

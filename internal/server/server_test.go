@@ -153,6 +153,7 @@ func (h *house) wire() {
 		Spent:    h.store, Streams: &server.Streams{}, HoldTime: time.Nanosecond, Refusals: &server.Refusals{}, Admins: []string{"admins"}, Pepper: random(), Audit: &audit.Log{Book: h.book, Handler: log.Handler()}, Log: log, Metrics: server.NewMetrics(telemetry.NewRegistry()), Ready: h.store.Ping, Now: h.clock.now,
 		Seals: server.Seals{Request: box("hand-off request"), Enter: box("hand-off entering"), Switch: box("switch of user"), Wait: box("wait for approval"), Invite: box("invitation"), Guest: box("guest"), Device: box("known device")},
 	}
+	s.Metrics.Show(s.Streams)
 	s.Sessions = &sessions.Manager{
 		Store: sessions.Cached(h.store, 0), Codes: h.store, Signer: signer(h), Issuer: h.Portal, Limits: h.limitsOf, Now: h.clock.now,
 		OnTouchError: func(err error) { log.Error("last use of a session could not be written", slog.Any("cause", err)) },

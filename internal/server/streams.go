@@ -36,6 +36,7 @@ type Streams struct {
 type stream struct {
 	proxy.Stream
 	q     question
+	app   string
 	told  string       // user_id that the app was told; empty: nobody's
 	good  atomic.Int64 // the last round in which it could go on
 	place int          // in Streams.open; of Streams.mu
@@ -43,7 +44,7 @@ type stream struct {
 
 // enter adds a request that was just allowed.
 func (all *Streams) enter(q question, v verdict) *stream {
-	s := &stream{q: q}
+	s := &stream{q: q, app: v.decision.App}
 	if v.who != nil {
 		s.told = v.who.UserID
 	}
@@ -69,6 +70,17 @@ func (all *Streams) under(into []*stream) []*stream {
 	all.mu.Lock()
 	defer all.mu.Unlock()
 	return append(into[:0], all.open...)
+}
+
+// byApp counts the streams that are under way.
+func (all *Streams) byApp() map[string]int {
+	all.mu.Lock()
+	defer all.mu.Unlock()
+	open := map[string]int{}
+	for _, s := range all.open {
+		open[s.app]++
+	}
+	return open
 }
 
 // Watch asks about every open stream again, for as long as the context is good:
