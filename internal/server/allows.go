@@ -8,14 +8,12 @@ import (
 	"net/http"
 	"net/netip"
 	"slices"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/gin-gonic/gin"
 
-	"gateway/internal/canonical"
 	"gateway/internal/identity"
 	"gateway/policy"
 )
@@ -177,7 +175,7 @@ func (b *allowBucket) find(tag uint64) int {
 // write puts a request into a slot, without what belongs to its connection. A
 // person is kept once for what they ask for.
 func (a *Allows) write(region *allowRegion, b *allowBucket, slot int, tag uint64, r policy.Request) {
-	r.Method, r.Host, r.Path = strings.Clone(r.Method), canonical.Host(strings.Clone(string(r.Host))), canonical.Path(strings.Clone(string(r.Path)))
+	r = apart(r)
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if r.Who != nil {

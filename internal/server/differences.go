@@ -21,6 +21,7 @@ const (
 	maxDifferences         = 4000 // of people
 	maxDifferencesOfNobody = 1000
 	maxPathsEach           = 50  // of one person and one pair of rules, one by one
+	maxPathsOfOne          = 500 // of one person, or of nobody, by whichever rules
 	maxShownPath           = 256 // bytes
 )
 
@@ -50,13 +51,14 @@ type differences struct {
 	byKind map[kind]*list.Element // of *difference
 	order  list.List              // those that came up last at the front
 	each   map[pair]int           // how many there are one by one
+	of     map[string]int         // and of a person
 	lost   uint64                 // how many were forgotten for want of space
 }
 
 // add counts a difference.
 func (d *differences) add(r policy.Request, is, would policy.Decision) {
 	if d.byKind == nil {
-		d.byKind, d.each = map[kind]*list.Element{}, map[pair]int{}
+		d.byKind, d.each, d.of = map[kind]*list.Element{}, map[pair]int{}, map[string]int{}
 	}
 	of := kind{pair{"", is, would}, r.Method, string(r.Host), shortened(string(r.Path))}
 	login := ""
@@ -64,7 +66,7 @@ func (d *differences) add(r policy.Request, is, would policy.Decision) {
 		of.user, login = cmp.Or(r.Who.UserID, r.Who.Login), r.Who.Login
 	}
 	known := d.byKind[of]
-	if known == nil && d.each[of.pair] >= maxPathsEach {
+	if known == nil && (d.each[of.pair] >= maxPathsEach || d.of[of.user] >= maxPathsOfOne) {
 		of = kind{pair: of.pair}
 		known = d.byKind[of]
 	}
@@ -73,6 +75,7 @@ func (d *differences) add(r policy.Request, is, would policy.Decision) {
 		known = d.order.PushFront(&difference{kind: of, first: r.Now})
 		d.byKind[of] = known
 		d.each[of.pair]++
+		d.of[of.user]++
 	}
 	d.order.MoveToFront(known)
 	one, _ := known.Value.(*difference)
@@ -89,6 +92,9 @@ func (d *differences) remove(e *list.Element) {
 	delete(d.byKind, one.kind)
 	if d.each[one.pair]--; d.each[one.pair] <= 0 {
 		delete(d.each, one.pair)
+	}
+	if d.of[one.user]--; d.of[one.user] <= 0 {
+		delete(d.of, one.user)
 	}
 }
 

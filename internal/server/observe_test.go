@@ -303,3 +303,40 @@ func TestDifferencesAreBounded(t *testing.T) {
 		t.Errorf("%d differences, %d of strangers, %d were forgotten", len(all.Apps[0].Differences), strangers, all.Lost)
 	}
 }
+
+// Whoever meets many rules differently crowds out nobody else, however many
+// paths they ask for.
+func TestOnePersonsDifferencesAreBounded(t *testing.T) {
+	h := open(t, https)
+	app := policy.App{Name: "wiki", Host: h.site.wiki, Observe: &policy.Candidate{}}
+	const rules = 100
+	for i := range rules {
+		path := []string{fmt.Sprintf("/%d/**", i)}
+		app.Rules = append(app.Rules, policy.Rule{Paths: path, Allow: everyone})
+		app.Observe.Rules = append(app.Observe.Rules, policy.Rule{Paths: path, Deny: true})
+	}
+	h.rules(policy.Config{Apps: []policy.App{app}})
+	ask := func(who *identity.Principal, path string) {
+		h.server.Observer.Decide(h.server.Policy.Load(), policy.Request{Method: "GET", Host: canonical.Host(h.site.wiki), Path: canonical.Path(path), Who: who, Now: time.Now()})
+	}
+	ask(&identity.Principal{UserID: "u1", Login: "bob"}, "/7/mine")
+	for i := range rules {
+		for j := range 49 {
+			ask(&identity.Principal{UserID: "u2", Login: "mallory"}, fmt.Sprintf("/%d/%d", i, j))
+			ask(nil, fmt.Sprintf("/%d/%d", i, j))
+		}
+	}
+	got, counted := map[string]int{}, uint64(0)
+	for _, d := range h.observed(0).Differences {
+		if got[d.Login]++; d.Login == "mallory" {
+			counted += d.Times
+		}
+		if d.Login == "bob" && d.Path != "/7/mine" {
+			t.Errorf("of bob %+v", d)
+		}
+	}
+	const together = rules - 500/49 // rules beyond the paths that are kept one by one, one of them in part
+	if want := map[string]int{"bob": 1, "mallory": 500 + together, "": 500 + together}; !maps.Equal(got, want) || counted != rules*49 {
+		t.Errorf("kept are %v, want %v; of mallory %d times", got, want, counted)
+	}
+}

@@ -3,9 +3,11 @@ package server
 import (
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
+	"gateway/internal/canonical"
 	"gateway/policy"
 )
 
@@ -48,6 +50,7 @@ func (f *Refusals) Keep(id string, one Refused) {
 	if len(one.Request.Path) > maxKeptPath {
 		one.Request.Path = ""
 	}
+	one.Request = apart(one.Request)
 	if one.Request.Who != nil {
 		who := *one.Request.Who
 		who.Groups = slices.Clone(who.Groups)
@@ -60,6 +63,13 @@ func (f *Refusals) Keep(id string, one Refused) {
 		kept = &f.nobody
 	}
 	kept.put(id, one)
+}
+
+// apart returns a request that is worth its own length: its text is no part of
+// the header that it was read from, which may be a hundred times as long.
+func apart(r policy.Request) policy.Request {
+	r.Method, r.Host, r.Path = strings.Clone(r.Method), canonical.Host(strings.Clone(string(r.Host))), canonical.Path(strings.Clone(string(r.Path)))
+	return r
 }
 
 func (s *shelf) put(id string, one Refused) {

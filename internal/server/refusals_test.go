@@ -3,6 +3,7 @@ package server_test
 import (
 	"fmt"
 	"net/http"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -171,4 +172,51 @@ func TestShelves(t *testing.T) {
 	if a := h.command(http.MethodGet, "/decisions", nil).wants(http.StatusOK); strings.TrimSpace(a.body) != "[]" {
 		t.Errorf("nothing is remembered, and listed is %s", a.body)
 	}
+}
+
+// What is remembered of requests holds none of them: a path is no part of a
+// long header any more.
+func TestRememberedRequestsAreApart(t *testing.T) {
+	const times, length = 2000, 8 << 10
+	guard, err := policy.New(policy.Config{Apps: []policy.App{{Name: "wiki", Host: "wiki.test", Allow: everyone, Observe: &policy.Candidate{Rules: []policy.Rule{{Deny: true}}}}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var refusals server.Refusals
+	observer, s := server.NewObserver(nil, nil), remembering(time.Now)
+	observer.Know(guard, server.AdminObservedFile{}, time.Now())
+	heap := func() uint64 {
+		runtime.GC()
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		return m.HeapAlloc
+	}
+	for _, row := range []struct {
+		story string
+		keep  func(i int, r policy.Request)
+	}{
+		{"a refusal", func(i int, r policy.Request) { refusals.Keep(fmt.Sprint(i), server.Refused{Request: r}) }},
+		{"an allow", func(i int, r policy.Request) {
+			if i%400 == 0 {
+				s.Allows.Second()
+			}
+			s.Allowed(r)()
+		}},
+		{"a difference", func(i int, r policy.Request) {
+			r.Who = &identity.Principal{UserID: fmt.Sprint(i)}
+			observer.Decide(guard, r)
+		}},
+	} {
+		before := heap()
+		for i := range times {
+			line := fmt.Sprintf("GET wiki.test /%04d?%s", i, strings.Repeat("q", length))
+			row.keep(i, policy.Request{Method: line[:3], Host: canonical.Host(line[4:13]), Path: canonical.Path(line[14:19]), Who: &identity.Principal{UserID: "u"}})
+		}
+		if grown := int64(heap()) - int64(before); grown > times*length/4 { //nolint:gosec // G115: a heap is no exabytes
+			t.Errorf("%s: %d bytes for each, of a request of %d", row.story, grown/times, length)
+		}
+	}
+	runtime.KeepAlive(&refusals)
+	runtime.KeepAlive(observer)
+	runtime.KeepAlive(s)
 }
