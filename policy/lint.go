@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 )
 
 // Remark is something about a configuration that is allowed and that somebody
@@ -87,6 +88,8 @@ func (l *linter) rules(a *app) {
 		case r.observed, a.candidate:
 			l.remark(at, false, "is only observed")
 		case r.deny:
+		case r.maxAge > 0 && r.maxAge < soonest:
+			l.remark(at, true, "asks for a proof within %v, which is over before anybody is back from it: admits nobody", r.maxAge)
 		case r.open():
 			l.remark(at, false, "open to everyone: %s %s", some(r.named, "every method of"), some(r.paths, "every path"))
 		case r.tokens == AllowTokens && !r.personal():
@@ -98,6 +101,9 @@ func (l *linter) rules(a *app) {
 		}
 	}
 }
+
+// soonest is how soon somebody is back from a proof, at best.
+const soonest = 5 * time.Second
 
 // replaced remarks a rule that would have nothing left to decide if those that
 // are only observed counted.

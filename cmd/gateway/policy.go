@@ -80,6 +80,11 @@ func (a *asked) person(p *people) (cases.Person, error) {
 	case a.as == "":
 		return cases.Person{}, badUsage{errors.New("say who asks: --as LOGIN, or --nobody")}
 	}
+	for _, factor := range a.factors {
+		if err := cases.CheckFactor(factor); err != nil {
+			return cases.Person{}, badUsage{fmt.Errorf("--factor: %w", err)}
+		}
+	}
 	who := cases.Person{Groups: a.groups, Factors: a.factors, Origin: a.origin, Ago: a.ago, Token: a.token}
 	known, err := p.knows(a.as)
 	if known {

@@ -162,6 +162,25 @@ func (p *Person) check(at string, complain func(path, format string, args ...any
 			complain(fmt.Sprintf("%s.groups[%d]", at, i), "is no name of a group")
 		}
 	}
+	checkFactors(at+".factors", p.Factors, complain)
+	checkFactors(at+".enrolled", p.More, complain)
+}
+
+func checkFactors(at string, factors []string, complain func(path, format string, args ...any)) {
+	for i, factor := range factors {
+		if err := CheckFactor(factor); err != nil {
+			complain(fmt.Sprintf("%s[%d]", at, i), "%v", err)
+		}
+	}
+}
+
+// CheckFactor refuses what is no factor: it would count as none, and what was
+// to be tried with it would not be tried.
+func CheckFactor(name string) error {
+	if policy.Factors([]string{name}) == 0 {
+		return fmt.Errorf("%q is no factor: pwd, fed, otp, passkey or recovery", name)
+	}
+	return nil
 }
 
 // foreign reports whether a group is a provider's.
@@ -189,6 +208,9 @@ func ParseAsk(line string) (Ask, error) {
 	authority, target := rest, "/"
 	if i := strings.IndexAny(rest, "/?#"); i >= 0 {
 		authority, target = rest[:i], rest[i:]
+	}
+	if target[0] == '?' { // as browsers ask for it
+		target = "/" + target
 	}
 	if u, err := url.Parse(scheme + "://" + authority); err != nil || u.User != nil || u.Host == "" {
 		return Ask{}, errors.New("must name a host, as in GET https://wiki.example.com/page")

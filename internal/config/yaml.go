@@ -47,7 +47,7 @@ func (r *report) read(data []byte) *node {
 		r.complain(r.line(syntaxLine(err)), "", "not valid YAML: %s", syntaxMessage(err))
 		return nil
 	case body == nil:
-		r.complain(r.line(0), "", "empty: at least url is needed")
+		r.complain(r.line(0), "", "empty")
 		return nil
 	}
 	t := &tree{report: r, seen: map[*token.Token]bool{}}
