@@ -212,7 +212,7 @@ func TestRememberedRequestsAreApart(t *testing.T) {
 			line := fmt.Sprintf("GET wiki.test /%04d?%s", i, strings.Repeat("q", length))
 			row.keep(i, policy.Request{Method: line[:3], Host: canonical.Host(line[4:13]), Path: canonical.Path(line[14:19]), Who: &identity.Principal{UserID: "u"}})
 		}
-		if grown := int64(heap()) - int64(before); grown > times*length/4 { //nolint:gosec // G115: a heap is no exabytes
+		if grown := int64(heap()) - int64(before); grown > times*length/4 {
 			t.Errorf("%s: %d bytes for each, of a request of %d", row.story, grown/times, length)
 		}
 	}

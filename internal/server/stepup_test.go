@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"gateway/internal/accounts"
 	"gateway/policy"
 	"gateway/providers/providertest"
 	"gateway/sessions"
@@ -231,6 +232,8 @@ func TestStepUpByAnother(t *testing.T) {
 	both(t, func(t *testing.T, h *house) {
 		h.recent()
 		b := h.daves()
+		page, _ := b.visit(h.Wiki + "/x")
+		page.wants(http.StatusOK)
 		h.clock.pass(16 * time.Minute)
 		page, way := b.visit(h.Wiki + "/admin/x")
 		h.confirms(page, "dave", false, true)
@@ -246,7 +249,115 @@ func TestStepUpByAnother(t *testing.T) {
 			t.Error("the session has changed before anybody said so")
 		}
 		h.confirms(b.navigate(way[len(way)-1]), "dave", false, true)
+		dave := visited{browser: b, login: "dave", portal: b.session(h.Portal), wiki: b.session(h.Wiki), code: b.code(h.Board + "/.gateway/sign-in?rd=/y")}
+
+		_, ticket, _ := strings.Cut(page.body, `name="ticket" value="`)
+		ticket, _, _ = strings.Cut(ticket, `"`)
+		h.secret("ticket", ticket)
+		h.corp.Bend(providertest.Bend{})
+		b.post(h.Portal+"/.gateway/sign-in", url.Values{"ticket": {ticket}}.Encode(), "Content-Type", "application/x-www-form-urlencoded", "Sec-Fetch-Site", "same-origin", "Origin", h.Portal).wants(http.StatusOK)
+		page, way = b.visit(way[len(way)-1])
+		if page.wants(http.StatusOK); way[len(way)-1] != h.Wiki+"/admin/x" || h.echo.last(t).Header.Get("Remote-User") != "eve" {
+			t.Errorf("%q leads to the app as %q, want eve", way, h.echo.last(t).Header.Get("Remote-User"))
+		}
+		h.dead("dave's portal session", h.Portal, session)
+		h.dead("dave's session at the app", h.Wiki, cookieValue(dave.wiki))
+		page, way = b.visit(dave.code) // handed out to dave before
+		if page.wants(http.StatusOK); h.echo.last(t).Header.Get("Remote-User") != "eve" {
+			t.Errorf("a code of dave's leads by %q into the app as %q", way, h.echo.last(t).Header.Get("Remote-User"))
+		}
 	})
+}
+
+// cookieValue is the value of the cookie in a Cookie header.
+func cookieValue(header []string) string {
+	_, value, _ := strings.Cut(header[1], "=")
+	return value
+}
+
+// Somebody at the provider whom nobody lets in proves nothing either, and costs
+// the one who is signed in nothing.
+func TestStepUpByAStranger(t *testing.T) {
+	for _, row := range []struct {
+		story  string
+		origin accounts.Origin
+		status int // of the page at the end
+	}{
+		{"who may not register", accounts.Origin{Registration: accounts.Closed, LoginClaim: true}, http.StatusForbidden},
+		{"who waits for approval", accounts.Origin{Registration: accounts.Approval, LoginClaim: true}, http.StatusOK},
+	} {
+		for _, s := range []site{https, plain} {
+			t.Run(row.story+" "+s.scheme, func(t *testing.T) {
+				t.Parallel()
+				h := open(t, s)
+				h.recent()
+				b := h.daves()
+				h.clock.pass(16 * time.Minute)
+				page, way := b.visit(h.Wiki + "/admin/x")
+				h.confirms(page, "dave", false, true)
+				session := b.kept(h.Portal, h.site.sessionCookie)
+				h.between(func() { h.server.Register.Origins["corp"] = row.origin })
+				h.comes("dora")
+				end, _ := b.visit(h.Portal + h.button(page))
+				end.wants(row.status)
+				if got := b.kept(h.Portal, h.site.sessionCookie); got != session {
+					t.Error("the session has changed")
+				}
+				h.confirms(b.navigate(way[len(way)-1]), "dave", false, true)
+				b.get(h.Wiki+"/admin/x", b.session(h.Portal)...)
+				if h.echo.count() != 0 {
+					t.Error("the app was asked")
+				}
+			})
+		}
+	}
+}
+
+// What happens between the page and the proof counts.
+func TestStepUpMeanwhile(t *testing.T) {
+	for _, row := range []struct {
+		story string
+		do    func(h *house, b *browser)
+		in    bool
+	}{
+		{"signed out", func(h *house, b *browser) { b.post(h.Portal+"/.gateway/logout", "").wants(200) }, true},
+		{"signed out at the app", func(h *house, b *browser) { b.post(h.Wiki+"/.gateway/logout", "").wants(200) }, true},
+		{"ended by the command line", func(h *house, _ *browser) { h.command(http.MethodDelete, "/sessions?user=bob", nil).wants(200) }, true},
+		{"idle for too long", func(h *house, _ *browser) { h.clock.pass(61 * time.Minute) }, true},
+		{"disabled", func(h *house, _ *browser) { h.command(http.MethodPost, "/users/bob/disable", nil).wants(200) }, false},
+		{"deleted", func(h *house, _ *browser) { h.command(http.MethodDelete, "/users/bob", nil).wants(200) }, false},
+		{"the policy changes", func(h *house, _ *browser) { h.swap() }, false},
+		{"the clock is set back", func(h *house, _ *browser) { h.clock.pass(-3 * time.Minute) }, true},
+	} {
+		for _, s := range []site{https, plain} {
+			t.Run(row.story+" "+s.scheme, func(t *testing.T) {
+				t.Parallel()
+				h := open(t, s)
+				h.recent()
+				b := h.as(h.bob)
+				page, _ := b.visit(h.Wiki + "/x")
+				page.wants(http.StatusOK)
+				h.clock.pass(16 * time.Minute)
+				page, way := b.visit(h.Wiki + "/admin/x")
+				h.confirms(page, "bob", true, false)
+				old := b.kept(h.Wiki, h.site.sessionCookie)
+				row.do(h, b)
+				hits := h.echo.count()
+				b.post(h.Portal+"/.gateway/connect", `{"again":true}`) // as the page does: what is over is told once
+				bare := "n=bob,r=" + rand.Text()
+				a := b.post(h.Portal+"/.gateway/connect", `{"client_first":"n,,`+bare+`","again":true}`).wants(http.StatusOK)
+				a = b.post(h.Portal+"/.gateway/login", h.bob.answers(challenge{id: a.field("challenge_id"), bare: bare, first: a.field("challenge"), answer: a}))
+				page, way = b.visit(way[len(way)-1])
+				if in := a.status == http.StatusOK && page.status == http.StatusOK && way[len(way)-1] == h.Wiki+"/admin/x"; in != row.in {
+					t.Errorf("the proof is answered %d, and %q ends with status %d; want bob in: %v", a.status, way, page.status, row.in)
+				}
+				if got := h.echo.count() - hits; (got == 1) != row.in {
+					t.Errorf("%d requests have reached the app", got)
+				}
+				h.dead("the session at the app of before", h.Wiki, old)
+			})
+		}
+	}
 }
 
 // What only a request shows, the answer to it says: the sign-in asks for it.
@@ -357,6 +468,61 @@ func TestStepUpByLimits(t *testing.T) {
 			if page.wants(http.StatusOK); page.header.Get(echoes) == "" {
 				t.Errorf("%s ends at %s", who, page.body)
 			}
+		}
+	})
+}
+
+// A provider that asks nobody again is asked once, and its old proof opens no
+// session at an app that wants a newer one.
+func TestStepUpByLimitsAndAnOldProof(t *testing.T) {
+	both(t, func(t *testing.T, h *house) {
+		h.limits(sessions.Limits{Idle: 15 * time.Minute})
+		b := h.daves()
+		proved := h.clock.now().Unix()
+		page, _ := b.visit(h.Wiki + "/x")
+		page.wants(http.StatusOK)
+		h.clock.pass(15 * time.Minute)
+		h.corp.Bend(providertest.Bend{Claims: func(claims map[string]any) { claims["auth_time"] = proved }})
+		page, _ = b.visit(h.Wiki + "/x")
+		h.confirms(page, "dave", false, true)
+		asked, hits := len(h.corp.Seen(providertest.Authorize)), h.echo.count()
+		page, _ = b.visit(h.Portal + h.button(page))
+		if page.wants(http.StatusForbidden); !strings.Contains(page.body, "You cannot open this page") {
+			t.Errorf("an old proof: %s", page.body)
+		}
+		if got := len(h.corp.Seen(providertest.Authorize)) - asked; got != 1 || h.echo.count() != hits {
+			t.Errorf("the provider is asked %d times, the app %d times", got, h.echo.count()-hits)
+		}
+		if got := h.audited("reason", "session-too-old"); len(got) != 1 || got[0]["login"] != "dave" {
+			t.Errorf("the book says %v", got)
+		}
+		page, _ = b.visit(h.Board + "/x") // which asks for nothing
+		page.wants(http.StatusOK)
+	})
+}
+
+// A proof at one app opens others that ask for one, by a session of their own.
+func TestStepUpCountsAtOtherApps(t *testing.T) {
+	both(t, func(t *testing.T, h *house) {
+		h.recent()
+		h.limits(sessions.Limits{Lifetime: 20 * time.Minute})
+		b := h.as(h.bob)
+		page, _ := b.visit(h.Board + "/x")
+		page.wants(http.StatusOK)
+		h.clock.pass(21 * time.Minute)
+		page, way := b.visit(h.Wiki + "/x")
+		h.confirms(page, "bob", true, false)
+		board := b.kept(h.Board, h.site.sessionCookie)
+		b.proves(h.bob).wants(http.StatusOK)
+		h.dead("the session at another app", h.Board, board)
+		for _, address := range []string{way[len(way)-1], h.Wiki + "/admin/x", h.Board + "/x"} {
+			page, back := b.visit(address)
+			if page.wants(http.StatusOK); page.header.Get(echoes) == "" {
+				t.Errorf("%q ends at %s", back, page.body)
+			}
+		}
+		if got := h.live(h.bob.id); got != 3 {
+			t.Errorf("bob has %d sessions, want three", got)
 		}
 	})
 }

@@ -264,6 +264,11 @@ func TestStreamsEnd(t *testing.T) {
 			h.clock.pass(20 * time.Minute)
 			h.limits(sessions.Limits{Idle: 15 * time.Minute})
 		}},
+		{"the proof is too old for the rule by now", alices, "/admin/x", 401, func(h *house, _ *browser) {
+			h.recent()
+			h.clock.pass(15*time.Minute + time.Second)
+		}},
+		{"a proof once more opens another session", bobs, "/x", 401, func(h *house, b *browser) { b.proves(h.bob).wants(200) }},
 	} {
 		t.Run(strings.ReplaceAll(row.story, " ", "-"), func(t *testing.T) {
 			t.Parallel()
