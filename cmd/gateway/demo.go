@@ -174,30 +174,48 @@ func (s *stage) people(ctx context.Context, h *house) (map[string]string, error)
 }
 
 func (s *stage) greet(out io.Writer, portal string, passwords map[string]string) {
-	port := s.address.Port()
-	lines := []string{
-		"",
-		"The gateway is running. Open in a browser on this machine:",
-		"",
-		fmt.Sprintf("  %-40s your apps, and the sign-in", portal),
-		fmt.Sprintf("  http://whoami.localhost:%-18d an app that shows who the gateway says you are", port),
-		fmt.Sprintf("  http://wiki.test.localhost:%-15d another app on another domain: one sign-in serves both", port),
+	whoami, wiki := fmt.Sprintf("http://whoami.localhost:%d", s.address.Port()), fmt.Sprintf("http://wiki.test.localhost:%d", s.address.Port())
+	lines := []string{"", "The gateway is running. Open in a browser on this machine:", ""}
+	lines = append(lines, aligned(
+		[2]string{portal, "your apps, and the sign-in"},
+		[2]string{whoami, "an app that shows who the gateway says you are"},
+		[2]string{wiki, "another app on another domain: one sign-in serves both"},
+	)...)
+	lines = append(
+		lines,
 		"",
 		"Sign in by password:",
 		"",
-		"alice  " + passwords["alice"],
-		"bob  " + passwords["bob"],
+		"alice  "+passwords["alice"],
+		"bob  "+passwords["bob"],
 		"",
 		"or choose the demo provider, and be carol or dave.",
 		"",
 		"Try:",
-		fmt.Sprintf("  http://wiki.test.localhost:%d/public/    open to everyone", port),
-		fmt.Sprintf("  http://wiki.test.localhost:%d/admin/     for alice alone; bob gets a refusal with a decision_id", port),
+	)
+	lines = append(lines, aligned(
+		[2]string{wiki + "/public/", "open to everyone"},
+		[2]string{wiki + "/admin/", "for alice alone; bob gets a refusal with a decision_id"},
+	)...)
+	lines = append(
+		lines,
 		"  sign out in one tab, then reload the other",
-		"  gateway session list --config " + s.file(),
+		"  gateway session list --config "+s.file(),
 		"",
-		"Its configuration, and everything it stores, is in " + s.folder + " until you stop it with Ctrl-C.",
+		"Its configuration, and everything it stores, is in "+s.folder+" until you stop it with Ctrl-C.",
 		"",
-	}
+	)
 	_, _ = io.WriteString(out, strings.Join(lines, "\n"))
+}
+
+// aligned are lines of an address and what is there, which begins in one column.
+func aligned(rows ...[2]string) []string {
+	widest, lines := 0, make([]string, len(rows))
+	for _, row := range rows {
+		widest = max(widest, len(row[0]))
+	}
+	for i, row := range rows {
+		lines[i] = fmt.Sprintf("  %-*s  %s", widest, row[0], row[1])
+	}
+	return lines
 }
