@@ -522,3 +522,22 @@ func TestSlowBodies(t *testing.T) {
 		t.Errorf("the app sees %q, status %d", seen.Body, resp.StatusCode)
 	}
 }
+
+// What is said back of a challenge is bounded.
+func TestChallengesThatAreToldBack(t *testing.T) {
+	t.Parallel()
+	h := open(t, https)
+	for size, back := range map[int]int{1: 1, 1024: 1024, 1025: 0, 30000: 0} {
+		id := strings.Repeat("A", size)
+		for story, body := range map[string]string{
+			"a foreign token": object("auth_origin", "corp", "token", "x", "challenge_id", id),
+			"a password":      object("user", "alice", "challenge_id", id, "challenge_reply", "x"),
+		} {
+			a := h.program().post(h.Portal+"/.gateway/login", body)
+			a.refuses(story, http.StatusUnauthorized, "ChallengeNotFoundOrExpired")
+			if got := len(a.field("challenge_id")); got != back {
+				t.Errorf("%s: of a challenge of %d bytes %d are told back, want %d", story, size, got, back)
+			}
+		}
+	}
+}

@@ -97,6 +97,9 @@ func TestReset(t *testing.T) {
 		before := h.rows()
 		bob.post(h.Portal+"/.gateway/reset", alice.chooses(link)).refuses("where bob is signed in", http.StatusBadRequest, "BadRequest")
 		h.unchanged("where bob is signed in", before)
+		cookie := h.site.sessionCookie + "=" + portal
+		h.program().post(h.Portal+"/.gateway/reset", alice.chooses(link), "Cookie", cookie+"; "+cookie).refuses("where nobody can say who is signed in", http.StatusBadRequest, "BadRequest")
+		h.unchanged("where nobody can say who is signed in", before)
 		b.post(h.Portal+"/.gateway/reset", alice.chooses(link)).wants(http.StatusOK).cleared("her own browser", h.site.sessionCookie)
 		h.dead("at the portal", h.Portal, portal)
 		h.dead("at the app", h.Wiki, wiki)
@@ -213,4 +216,24 @@ func TestLinksToAShutDoor(t *testing.T) {
 	h.program().post(h.Portal+"/.gateway/reset", h.alice.fresh().chooses(link)).refuses("used", http.StatusBadRequest, "OriginUnknown")
 	h.command(http.MethodPost, "/users/alice/reset", map[string]any{"seconds": 60}).refuses("another", http.StatusBadRequest, "OriginUnknown")
 	h.command(http.MethodPost, "/users", map[string]any{"login": "erin", "invite": true, "seconds": 60}).refuses("somebody new", http.StatusBadRequest, "OriginUnknown")
+}
+
+// Whoever guesses links is slowed down, whatever they guess at last, and the book
+// says so.
+func TestPasswordsByLinksAreThrottled(t *testing.T) {
+	t.Parallel()
+	h := open(t, https)
+	h.clock.stop()
+	alice, link := h.alice.fresh(), h.resets("alice")
+	for range 100 {
+		h.program().post(h.Portal+"/.gateway/reset", alice.chooses("?code="+strings.Repeat("A", 26))).refuses("a guess", http.StatusNotFound, "BadRequest")
+	}
+	before := h.rows()
+	h.program().post(h.Portal+"/.gateway/reset", alice.chooses(link)).refuses("too many", http.StatusTooManyRequests, "TooManyAttempts")
+	h.unchanged("too many", before)
+	if got := h.audited("reason", "TooManyAttempts"); len(got) != 1 || got[0]["audit"] != "link" || got[0]["action"] != "reset" {
+		t.Errorf("the book says %v", got)
+	}
+	h.clock.pass(time.Second)
+	h.program().post(h.Portal+"/.gateway/reset", alice.chooses(link)).wants(http.StatusOK)
 }

@@ -3,6 +3,7 @@ package server_test
 import (
 	"html"
 	"net/http"
+	"net/url"
 	"strings"
 	"testing"
 
@@ -47,6 +48,9 @@ func TestChooserShowsWhatTheAppTakes(t *testing.T) {
 			h.shows(page, true, true, true)
 			h.shows(b.navigate(h.Portal+"/"), true, true, true)
 			h.shows(b.navigate(h.Portal+"/.gateway/sign-in?rd=/.gateway/authorize?req=hello"), true, true, true)
+			_, request, _ := strings.Cut(b.begin(h.Wiki+"/.gateway/sign-in?rd=/x"), "/authorize")
+			h.shows(b.navigate(h.Portal+"/.gateway/sign-in?rd="+url.QueryEscape("/.gateway/authorize"+request)), row.local, row.corp, row.guests)
+			h.shows(b.navigate(h.Portal+"/.gateway/sign-in?rd="+url.QueryEscape("/.gateway/sign-out"+request)), true, true, true)
 		}
 	})
 }
@@ -86,6 +90,12 @@ func TestWrongDoorIsTold(t *testing.T) {
 			}
 			page, _ = b.visit(h.Board + "/x")
 			page.wants(http.StatusOK)
+		}
+		h.picky("corp")
+		h.between(func() { h.server.Foreign = nil })
+		page, _ := h.as(h.bob).visit(h.Wiki + "/x")
+		if page.wants(http.StatusForbidden); !strings.Contains(html.UnescapeString(page.body), "It takes: <strong><bdi>corp</bdi></strong>.") {
+			t.Errorf("where no provider is left: %s", page.body)
 		}
 	})
 }

@@ -149,3 +149,62 @@ func TestDoorsThatAreGone(t *testing.T) {
 		}
 	}
 }
+
+// A login names one door and all that goes with it, from one browser. What does
+// not is told so, and spends nothing.
+func TestLoginNamesOneDoor(t *testing.T) {
+	both(t, func(t *testing.T, h *house) {
+		const (
+			oneDoor = "Send user, challenge_id and challenge_reply, or auth_origin and token."
+			local   = "user, challenge_id and challenge_reply go together."
+			foreign = "auth_origin and token go together."
+		)
+		login := h.Portal + "/.gateway/login"
+		b, other := h.browser(), h.browser()
+		c, asked := b.connect("alice"), other.tokenChallenge("corp")
+		token, err := h.corp.IDToken(asked.field("challenge"))
+		h.must(err)
+		values := map[string]string{"user": "alice", "challenge_id": c.id, "challenge_reply": h.alice.reply(c), "auth_origin": "corp", "token": token}
+		byToken := object("auth_origin", "corp", "token", token, "challenge_id", asked.field("challenge_id"))
+		before := h.rows()
+		for _, row := range []struct{ fields, detail string }{
+			{"", oneDoor},
+			{"challenge_id", oneDoor},
+			{"user", local},
+			{"challenge_reply", local},
+			{"user challenge_id", local},
+			{"user challenge_reply", local},
+			{"challenge_id challenge_reply", local},
+			{"auth_origin", foreign},
+			{"token", foreign},
+			{"auth_origin challenge_id", foreign},
+			{"token challenge_id", foreign},
+			{"user auth_origin", oneDoor},
+			{"user token", oneDoor},
+			{"user challenge_id challenge_reply auth_origin", oneDoor},
+			{"user challenge_id challenge_reply token", oneDoor},
+			{"auth_origin token user", oneDoor},
+			{"auth_origin token challenge_reply", oneDoor},
+		} {
+			var pairs []string
+			for field := range strings.FieldsSeq(row.fields) {
+				pairs = append(pairs, field, values[field])
+			}
+			a := b.post(login, object(pairs...))
+			if a.refuses(row.fields, http.StatusBadRequest, "BadRequest"); a.field("detail") != row.detail {
+				t.Errorf("%q: %q, want %q", row.fields, a.field("detail"), row.detail)
+			}
+		}
+		a := b.post(login, "")
+		if a.refuses("nothing", http.StatusBadRequest, "BadRequest"); a.field("detail") != "Send the answer to a challenge, or a foreign token." {
+			t.Errorf("nothing: %s", a.body)
+		}
+		for body, from := range map[string]*browser{h.alice.answers(c): b, byToken: other} {
+			cookie := h.site.pre + "=" + from.kept(h.Portal, h.site.pre)
+			h.program().post(login, body, "Cookie", cookie+"; "+cookie).refuses("from two browsers", http.StatusBadRequest, "BadRequest")
+		}
+		h.unchanged("refused", before)
+		b.post(login, h.alice.answers(c)).wants(http.StatusOK)
+		other.post(login, byToken).wants(http.StatusOK)
+	})
+}

@@ -158,7 +158,7 @@ func TestTwoTabsAtTheProvider(t *testing.T) {
 }
 
 func TestTheRegisterSaysNo(t *testing.T) {
-	both(t, func(_ *testing.T, h *house) {
+	both(t, func(t *testing.T, h *house) {
 		erin := map[string]any{"sub": "erin-1", "preferred_username": "erin", "name": "Erin", "email": daveMail, "email_verified": true}
 		status := func(s identity.Status) func() {
 			return func() {
@@ -192,6 +192,9 @@ func TestTheRegisterSaysNo(t *testing.T) {
 			h.must(err)
 			b.post(h.Portal+"/.gateway/login", object("auth_origin", row.origin, "token", token, "challenge_id", c.field("challenge_id"))).refuses(row.story, http.StatusForbidden, row.word)
 			h.unchanged(row.story, before)
+		}
+		if got := h.audited("reason", "disabled"); len(got) != 2 || got[0]["origin"] != "corp" || got[0]["outcome"] != "refused" {
+			t.Errorf("the book says %v of who is disabled", got)
 		}
 	})
 }
@@ -295,8 +298,8 @@ func TestForeignTokensThatAreRefused(t *testing.T) {
 		a.refuses(row.story, row.status, row.word)
 		switch row.word {
 		case "InvalidSession":
-			if a.field("reason") == "" {
-				t.Errorf("%s: no reason: %s", row.story, a.body)
+			if a.field("reason") == "" || a.field("challenge_id") != "" {
+				t.Errorf("%s: %s, want a reason, and nothing said of the challenge", row.story, a.body)
 			}
 		case "ChallengeNotFoundOrExpired":
 			if id := a.field("challenge_id"); id == "" || !strings.Contains(body, id) {
@@ -475,4 +478,35 @@ func TestCallbacksAreThrottled(t *testing.T) {
 	}
 	h.clock.pass(time.Second)
 	b.get(callback).wants(http.StatusSeeOther) // it was not spent
+}
+
+// Foreign tokens are guesses too, but for those that are good.
+func TestForeignTokensAreThrottled(t *testing.T) {
+	t.Parallel()
+	h := open(t, https)
+	h.clock.stop()
+	p, login := h.program(), h.Portal+"/.gateway/login"
+	machine, err := h.corp.Token(nil, map[string]any{
+		"iss": h.corp.URL, "aud": "machines", "sub": "dave-1", "iat": h.clock.now().Unix(), "exp": h.clock.now().Add(time.Hour).Unix(),
+	})
+	h.must(err)
+	good, guess := object("auth_origin", "corp", "token", machine, "want", "token"), object("auth_origin", "corp", "token", "hello", "want", "token")
+	for range 99 {
+		p.post(login, guess).refuses("a guess", http.StatusBadRequest, "InvalidSession")
+	}
+	for range 3 {
+		p.post(login, good).wants(http.StatusOK)
+	}
+	p.post(login, guess).refuses("the hundredth", http.StatusBadRequest, "InvalidSession")
+	for _, body := range []string{guess, good} {
+		a := p.post(login, body)
+		if a.refuses("too many", http.StatusTooManyRequests, "TooManyAttempts"); a.header.Get("Retry-After") != "1" {
+			t.Errorf("Retry-After: %q", a.header.Get("Retry-After"))
+		}
+	}
+	if got := h.audited("reason", "TooManyAttempts"); len(got) != 2 || got[0]["origin"] != "corp" || got[0]["outcome"] != "refused" {
+		t.Errorf("the book says %v", got)
+	}
+	h.clock.pass(time.Second)
+	p.post(login, good).wants(http.StatusOK)
 }

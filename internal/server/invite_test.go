@@ -101,7 +101,7 @@ func TestInvitation(t *testing.T) {
 
 // Two who hold the same link: the first to come back from the provider has it.
 func TestInvitationIsTakenOnce(t *testing.T) {
-	both(t, func(_ *testing.T, h *house) {
+	both(t, func(t *testing.T, h *house) {
 		byInvitation(h)
 		link := h.invites(nil)
 		second := h.browser()
@@ -109,6 +109,9 @@ func TestInvitationIsTakenOnce(t *testing.T) {
 		h.browser().accepts(link).wants(http.StatusOK)
 		h.comes("emil")
 		second.get(second.leave("/")).refuses("the second", http.StatusNotFound, "BadRequest")
+		if got := h.audited("reason", "no such link"); len(got) != 1 || got[0]["audit"] != "sign-in" || got[0]["origin"] != "corp" {
+			t.Errorf("the book says %v", got)
+		}
 		h.command(http.MethodGet, "/users/emil", nil).refuses("the second", http.StatusNotFound, "BadRequest")
 
 		again := h.invites(nil) // who is known already uses none up

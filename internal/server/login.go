@@ -293,8 +293,8 @@ func (s *Server) mayEnter(c *gin.Context, session sessions.Session, host canonic
 // audienceOf finds the host that an app's name, host or origin stands for.
 func (s *Server) audienceOf(app string) (canonical.Host, error) {
 	unknown := explain(errBad, `"app" is the name, the host or the origin of an app.`)
-	if a, ok := s.Apps[app]; ok && len(a.Hosts) == 1 {
-		app = a.Hosts[0]
+	if hosts := s.Apps[app].Hosts; len(hosts) == 1 {
+		app = hosts[0]
 	}
 	authority, isOrigin := strings.CutPrefix(app, s.Site.Scheme+"://")
 	host, err := canonical.ParseHost(authority)

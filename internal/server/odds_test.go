@@ -14,6 +14,7 @@ import (
 	"sync"
 	"testing"
 
+	"gateway/internal/identity"
 	"gateway/policy"
 	"gateway/sessions"
 )
@@ -160,11 +161,54 @@ func TestPoliciesThatTakeTurns(t *testing.T) {
 	turning.Wait()
 }
 
-// faulty is a store in which no session can be made.
-type faulty struct{ sessions.Store }
+// faulty is a store in which no session can be made; childless one in which
+// there is none at an app.
+type (
+	faulty    struct{ sessions.Store }
+	childless struct{ sessions.Store }
+)
 
 func (faulty) CreateSession(context.Context, sessions.Session) error {
 	return errors.New("the disk is full")
+}
+
+func (c childless) CreateSession(ctx context.Context, s sessions.Session) error {
+	if s.Parent != "" {
+		return errors.New("the disk is full")
+	}
+	return c.Store.CreateSession(ctx, s)
+}
+
+// Whoever signs in while no session can be made gets nothing, and leaves nothing.
+func TestSignInWithoutASession(t *testing.T) {
+	both(t, func(t *testing.T, h *house) {
+		h.watch.failing.Store(true)
+		sound := h.server.Sessions.Store
+		for _, row := range []struct {
+			story string
+			store sessions.Store
+			more  []string
+		}{
+			{"in a browser", faulty{sound}, nil},
+			{"for a token", faulty{sound}, []string{"want", "token"}},
+			{"for a token of an app", faulty{sound}, []string{"want", "token", "app", "wiki"}},
+			{"for a token of an app, where there is one at the portal", childless{sound}, []string{"want", "token", "app", "wiki"}},
+		} {
+			h.asksOf(row.store)
+			b := h.program()
+			if row.more == nil {
+				b = h.browser()
+			}
+			c := b.connect("alice", row.more[:min(2, len(row.more))]...)
+			a := b.post(h.Portal+"/.gateway/login", h.alice.answers(c, row.more...))
+			a.refuses(row.story, http.StatusServiceUnavailable, "Unavailable")
+			if a.header["Set-Cookie"] != nil || a.field("token") != "" || h.live("") != 0 {
+				t.Errorf("%s: Set-Cookie %q, %d sessions, want none", row.story, a.header["Set-Cookie"], h.live(""))
+			}
+		}
+		h.asksOf(sound)
+		h.as(h.alice)
+	})
 }
 
 // A code that was taken when the session could not be made is spent: nobody is
@@ -189,5 +233,34 @@ func TestCodeIsSpentWithoutASession(t *testing.T) {
 		}
 		page, _ := b.visit(h.Wiki + "/x")
 		page.wants(http.StatusOK)
+	})
+}
+
+// meanwhile is a store that has something happen as soon as a session is made.
+type meanwhile struct {
+	sessions.Store
+
+	do func()
+}
+
+func (m meanwhile) CreateSession(ctx context.Context, s sessions.Session) error {
+	err := m.Store.CreateSession(ctx, s)
+	m.do()
+	return err
+}
+
+// Who is shut out at the very moment of signing in learns no more of themselves,
+// and has nothing.
+func TestShutOutWhileSigningIn(t *testing.T) {
+	both(t, func(t *testing.T, h *house) {
+		h.asksOf(meanwhile{h.server.Sessions.Store, func() {
+			_, err := h.server.Register.SetStatus(context.Background(), h.bob.id, identity.Disabled)
+			h.must(err)
+		}})
+		b := h.browser()
+		if got := b.login(h.bob).wants(http.StatusOK).who(); got.UserID != h.bob.id || got.Login != "" || got.UserInfo.Name != "" {
+			t.Errorf("login says %+v, want the id alone", got)
+		}
+		h.dead("what was opened", h.Portal, b.kept(h.Portal, h.site.sessionCookie))
 	})
 }

@@ -207,6 +207,14 @@ func TestTokensAreForPrograms(t *testing.T) {
 		p.post(h.Portal+"/.gateway/login", h.alice.answers(c, row.more...)).refuses(row.story, http.StatusBadRequest, "BadRequest")
 		h.unchanged(row.story, before)
 	}
+	h.between(func() {
+		wiki := h.server.Apps["wiki"]
+		wiki.Hosts = append(wiki.Hosts, "handbook.example.net")
+		h.server.Apps["wiki"] = wiki
+	})
+	c := p.connect("alice", "want", "token")
+	p.post(h.Portal+"/.gateway/login", h.alice.answers(c, "want", "token", "app", "wiki")).refuses("the name of an app with two hosts", http.StatusBadRequest, "BadRequest")
+	h.token(h.alice, h.Wiki)
 }
 
 func TestTokenOfAnAppThatRefuses(t *testing.T) {
@@ -234,6 +242,16 @@ func TestChallengesAreForOnePurpose(t *testing.T) {
 	c = h.program().connect("alice", "want", "token")
 	b.post(h.Portal+"/.gateway/login", h.alice.answers(c)).refuses("of a program, for a cookie", http.StatusUnauthorized, "ChallengeNotFoundOrExpired")
 	h.program().post(h.Portal+"/.gateway/login", h.alice.answers(c)).refuses("of a program, for a cookie, without a browser", http.StatusUnauthorized, "ChallengeNotFoundOrExpired")
+
+	p := h.program()
+	asked := p.tokenChallenge("corp", "want", "token")
+	token, err := h.corp.IDToken(asked.field("challenge"))
+	h.must(err)
+	body := []string{"auth_origin", "corp", "token", token, "challenge_id", asked.field("challenge_id")}
+	for story, from := range map[string]*browser{"of a program, for a cookie": h.browser(), "of a program, for a cookie, without a browser": p} {
+		from.post(h.Portal+"/.gateway/login", object(body...)).refuses(story+", foreign", http.StatusUnauthorized, "ChallengeNotFoundOrExpired")
+	}
+	p.post(h.Portal+"/.gateway/login", object(append(body, "want", "token")...)).wants(http.StatusOK) // it was not spent
 }
 
 func TestChallenges(t *testing.T) {
@@ -334,7 +352,7 @@ func TestWrongProofs(t *testing.T) {
 			status = http.StatusBadRequest
 		}
 		a.refuses(row.story, status, row.word)
-		if a.header["Set-Cookie"] != nil || a.field("server_final") != "" {
+		if a.header["Set-Cookie"] != nil || a.field("server_final") != "" || row.word != "BadRequest" && a.field("challenge_id") != "" {
 			t.Errorf("%s: %q, %s", row.story, a.header["Set-Cookie"], a.body)
 		}
 		h.clock.pass(2 * time.Hour)

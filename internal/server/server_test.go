@@ -324,7 +324,7 @@ func (c *clock) now() time.Time {
 func (c *clock) pass(d time.Duration) { c.ahead.Add(int64(d)) }
 
 func (c *clock) stop() {
-	now := time.Now()
+	now := time.Now().Truncate(time.Microsecond) // as the store keeps times
 	c.stopped.Store(&now)
 }
 

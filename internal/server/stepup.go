@@ -57,10 +57,10 @@ func askedAge(c *gin.Context) time.Duration {
 	return min(time.Duration(seconds)*time.Second, maxAsked)
 }
 
-// stale reports whether somebody's proof is older than that; one that nobody
-// knows the time of is.
+// stale reports whether somebody's proof is older than that. One that nobody
+// knows the time of is: zero is older than any age.
 func (s *Server) stale(who *identity.Principal, age time.Duration) bool {
-	return age > 0 && (who.AuthTime.IsZero() || s.now().Sub(who.AuthTime) > age)
+	return age > 0 && s.now().Sub(who.AuthTime) > age
 }
 
 // helps reports whether another sign-in would help somebody who is signed in at
@@ -144,7 +144,8 @@ func toAsk(oldest time.Duration) time.Duration {
 	return max(oldest/2, time.Second)
 }
 
-// doors are those that somebody can come through again, to an app.
+// doors are those that somebody could come through again, to an app. Some may be
+// shut by now.
 func (s *Server) doors(ctx context.Context, userID string, host canonical.Host) ([]string, error) {
 	_, links, err := s.Register.Show(ctx, userID)
 	if err != nil {
@@ -152,7 +153,7 @@ func (s *Server) doors(ctx context.Context, userID string, host canonical.Host) 
 	}
 	var doors []string
 	for _, l := range links {
-		if s.stands(l.Provider) && s.Policy.Load().TakesDoor(host, l.Provider) && !slices.Contains(doors, l.Provider) {
+		if s.Policy.Load().TakesDoor(host, l.Provider) {
 			doors = append(doors, l.Provider)
 		}
 	}
@@ -186,7 +187,7 @@ func (s *Server) askToConfirm(c *gin.Context, v visitor, there returnto.Address)
 		return false, nil
 	}
 	_, d, err := s.admission(c.Request, v, req)
-	if err != nil || d.Effect != policy.StepUp {
+	if d.Effect != policy.StepUp {
 		return false, err
 	}
 	doors, err := s.doors(c.Request.Context(), v.who.UserID, canonical.Host(req.Host))

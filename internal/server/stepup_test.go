@@ -1,7 +1,9 @@
 package server_test
 
 import (
+	"context"
 	"crypto/rand"
+	"errors"
 	"html"
 	"maps"
 	"net/http"
@@ -390,12 +392,14 @@ func TestStepUpForAMethod(t *testing.T) {
 func TestStepUpByAddress(t *testing.T) {
 	both(t, func(t *testing.T, h *house) {
 		h.recent()
+		h.clock.stop()
 		b := h.as(h.bob)
 		b.visit(h.Wiki + "/x")
 		h.clock.pass(10 * time.Minute)
 		for query, confirm := range map[string]bool{
 			"rd=/x":                          false,
-			"rd=/x&max_age=600":              true, // and some milliseconds
+			"rd=/x&max_age=599":              true,
+			"rd=/x&max_age=600":              false,
 			"rd=/x&max_age=1":                true,
 			"rd=/x&max_age=700":              false,
 			"rd=/x&max_age=0":                false,
@@ -419,6 +423,10 @@ func TestStepUpByAddress(t *testing.T) {
 				}
 			}
 		}
+		h.clock.pass(6 * time.Minute) // what a rule says of the address needs no more words
+		if got := b.navigate(h.Wiki + "/.gateway/sign-in?rd=/admin/x").location(); !strings.HasPrefix(got, h.Portal+"/.gateway/authorize?") {
+			t.Errorf("the sign-in for /admin/x leads to %s", got)
+		}
 	})
 }
 
@@ -435,6 +443,10 @@ func TestStepUpThatCannotHelp(t *testing.T) {
 				t.Errorf("two factors: the way is %q", way)
 			}
 			b.get(h.Wiki+"/two").refuses("two factors", http.StatusForbidden, "FactorNeeded")
+			page, way = b.visit(h.Wiki + "/.gateway/sign-in?rd=/two&max_age=1")
+			if page.wants(http.StatusForbidden); ago > 0 && !strings.HasPrefix(way[len(way)-1], h.Portal+"/.gateway/authorize?") {
+				t.Errorf("two factors, and a recent proof: the way is %q", way)
+			}
 		}
 	})
 }
@@ -555,6 +567,14 @@ func TestStepUpInSeveralTabs(t *testing.T) {
 		h.clock.pass(11 * time.Minute)
 		page, _ = b.visit(tabs[0]) // a stale tab begins anew
 		page.wants(http.StatusOK)
+
+		h.clock.pass(16 * time.Minute)
+		_, way = b.visit(h.Wiki + "/admin/1")
+		h.clock.pass(11 * time.Minute)
+		page, again := b.visit(way[len(way)-1]) // so does one where nobody has proved anything yet
+		if h.confirms(page, "bob", true, false); again[len(again)-1] == way[len(way)-1] {
+			t.Errorf("the stale tab stays at %s", again[len(again)-1])
+		}
 	})
 }
 
@@ -604,5 +624,97 @@ func TestConnectAgain(t *testing.T) {
 		}
 		h.clock.pass(25 * time.Hour)
 		b.post(h.Portal+"/.gateway/connect", `{"again":true}`).refuses("a session that is over", http.StatusUnauthorized, "SessionExpired")
+	})
+}
+
+// Where an age can be said in seconds, it is, and pages that the app lists may
+// read it.
+func TestStepUpSaysHowRecent(t *testing.T) {
+	both(t, func(t *testing.T, h *house) {
+		listing(h)
+		h.clock.stop()
+		for age, says := range map[time.Duration]string{time.Second / 2: "", time.Second: "1", 90*time.Second + time.Second/2: "90"} {
+			guard, err := policy.New(policy.Config{Apps: []policy.App{{Name: "wiki", Host: h.site.wiki, Rules: []policy.Rule{{Allow: &policy.Subjects{SignedIn: true}, MaxAge: age}}}}})
+			h.must(err)
+			h.server.Policy.Store(guard)
+			cookie := h.at(h.bob)
+			h.clock.pass(2 * time.Minute)
+			sends, needs := h.Wiki+"/.gateway/sign-in?rd=%2Fx", `Bearer realm="gateway", error="insufficient_user_authentication"`
+			if a := h.asks(forwardAuth, h.about("/x")).wants(http.StatusUnauthorized); a.header.Get("X-Gateway-Sign-In") != sends {
+				t.Errorf("%v: nobody is sent to %s, want %s", age, a.header.Get("X-Gateway-Sign-In"), sends)
+			}
+			if says != "" {
+				sends, needs = sends+"&max_age="+says, needs+`, max_age="`+says+`"`
+			}
+			a := h.asks(forwardAuth, h.about("/x", append(cookie, "Origin", spa)...))
+			a.refuses(age.String(), http.StatusUnauthorized, "FactorNeeded")
+			for name, want := range map[string]string{"X-Gateway-Sign-In": sends, "Www-Authenticate": needs, "Access-Control-Allow-Origin": spa} {
+				if got := a.header.Get(name); got != want {
+					t.Errorf("%v: %s: %s, want %s", age, name, got, want)
+				}
+			}
+		}
+	})
+}
+
+// Whoever signs in for the first time does so as recently as the app wants it.
+func TestFirstSignInIsRecentEnough(t *testing.T) {
+	both(t, func(t *testing.T, h *house) {
+		h.recent()
+		asks := func(path string) string {
+			t.Helper()
+			b := h.browser()
+			_, way := b.visit(h.Wiki + path)
+			b.navigate(b.navigate(strings.Replace(way[len(way)-1], "/sign-in?", "/start/corp?", 1)).wants(http.StatusSeeOther).location())
+			asked := h.corp.Seen(providertest.Authorize)
+			return asked[len(asked)-1].Form.Get("max_age")
+		}
+		for path, want := range map[string]string{"/x": "", "/admin/x": "450"} {
+			if got := asks(path); got != want {
+				t.Errorf("%s: the provider is asked for max_age %q, want %q", path, got, want)
+			}
+		}
+		h.between(func() { h.server.Sessions.Limits = nil })
+		if got := asks("/admin/x"); got != "450" {
+			t.Errorf("without limits: the provider is asked for max_age %q", got)
+		}
+	})
+}
+
+// linked is a register's store in which everybody has another way in, or where
+// nobody can tell which.
+type linked struct {
+	accounts.Store
+
+	too  string
+	says error
+}
+
+func (l linked) Links(ctx context.Context, userID string) ([]accounts.Link, error) {
+	all, err := l.Store.Links(ctx, userID)
+	return append(all, accounts.Link{UserID: userID, Provider: l.too}), errors.Join(err, l.says)
+}
+
+// Somebody with several ways in is shown those that the app takes; where that
+// cannot be told, nothing is.
+func TestStepUpShowsTheDoorsThatHelp(t *testing.T) {
+	both(t, func(_ *testing.T, h *house) {
+		for _, row := range []struct {
+			origins     []string
+			local, corp bool
+		}{{nil, true, true}, {[]string{"corp"}, false, true}, {[]string{"corp", "local"}, true, true}} {
+			guard, err := policy.New(policy.Config{Apps: []policy.App{{Name: "wiki", Host: h.site.wiki, Origins: row.origins, Rules: []policy.Rule{{Allow: &policy.Subjects{SignedIn: true}, MaxAge: time.Minute}}}}})
+			h.must(err)
+			h.server.Policy.Store(guard)
+			h.server.Register.Store = linked{h.store, "local", nil}
+			b := h.daves()
+			b.visit(h.Wiki + "/x")
+			h.clock.pass(2 * time.Minute)
+			page, way := b.visit(h.Wiki + "/x")
+			h.confirms(page, "dave", row.local, row.corp)
+			h.server.Register.Store = linked{h.store, "local", errors.New("the disk is on fire")}
+			h.watch.failing.Store(true)
+			b.navigate(way[len(way)-1]).wants(http.StatusServiceUnavailable)
+		}
 	})
 }

@@ -16,10 +16,12 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 )
@@ -66,7 +68,7 @@ func run(ctx context.Context, o options, dir string, files []string) error {
 	if err != nil {
 		return err
 	}
-	var t tally
+	t := tally{unanswered: obsolete(dir, files, mutants, reasons)}
 	each(o.atOnce, len(mutants), func(i int) {
 		if name := filepath.Base(dir) + "/" + mutants[i]; o.only.MatchString(name) {
 			t.tried(ctx, s, name, i+1, reasons)
@@ -125,6 +127,18 @@ func (t *tally) tried(ctx context.Context, s *suite, name string, mutant int, re
 		t.unanswered++
 		fmt.Printf("answered, but killed\t%s\t%s\n", name, reason)
 	}
+}
+
+// obsolete tells of answers about these files that no mutant needs any more.
+func obsolete(dir string, files, mutants []string, reasons map[string]string) (found int) {
+	for _, answered := range slices.Sorted(maps.Keys(reasons)) {
+		file, mutant, _ := strings.Cut(strings.TrimPrefix(answered, filepath.Base(dir)+"/"), " ")
+		if slices.Contains(files, file) && !slices.Contains(mutants, file+" "+mutant) {
+			found++
+			fmt.Printf("answered, but there is no such mutant\t%s\n", answered)
+		}
+	}
+	return found
 }
 
 // readAnswers reads the survivors that are answered: a reason, and below it,

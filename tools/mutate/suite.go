@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -18,6 +19,9 @@ import (
 type suite struct {
 	dir, binary string
 	tests       []*test // the quickest first
+
+	mu       sync.Mutex
+	noticing []string // the tests that have noticed something lately, the last one first
 }
 
 // test is one of them: how long it takes, and which mutants it comes by.
@@ -73,27 +77,57 @@ func (s *suite) trace(ctx context.Context, t *test, file string) error {
 }
 
 // survives reports whether every test that comes by a mutant is content with
-// it: first a few quick ones are asked, then more and more. Tests that do not
+// it: first those are asked that have noticed others lately, which are likely of
+// the same place, and a few quick ones, then more and more. Tests that do not
 // come to an end are not content.
 func (s *suite) survives(ctx context.Context, mutant int) bool {
-	var names []string
-	var took time.Duration
-	most := 4
-	content := func() bool {
-		_, err := s.run(ctx, 10*time.Second+4*took, []string{"MUTANT=" + strconv.Itoa(mutant)}, "-test.failfast", "-test.run", "^("+strings.Join(names, "|")+")$")
-		names, took, most = nil, 0, 4*most
-		return err == nil
-	}
-	for _, t := range s.tests {
-		if !t.reaches[mutant] {
-			continue
+	tests := s.likely(mutant)
+	for most := 4; len(tests) > 0; most *= 4 {
+		some := tests[:min(most, len(tests))]
+		tests = tests[len(some):]
+		var names []string
+		var took time.Duration
+		for _, t := range some {
+			names, took = append(names, t.name), took+t.took
 		}
-		names, took = append(names, t.name), took+t.took
-		if len(names) == most && !content() {
+		said, err := s.run(ctx, 10*time.Second+4*took, []string{"MUTANT=" + strconv.Itoa(mutant)}, "-test.failfast", "-test.run", "^("+strings.Join(names, "|")+")$")
+		if err != nil {
+			s.noticed(said)
 			return false
 		}
 	}
-	return len(names) == 0 || content()
+	return true
+}
+
+// likely are the tests that come by a mutant, in the order in which to ask them.
+func (s *suite) likely(mutant int) []*test {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var first, others []*test
+	for _, t := range s.tests {
+		switch {
+		case !t.reaches[mutant]:
+		case slices.Contains(s.noticing, t.name):
+			first = append(first, t)
+		default:
+			others = append(others, t)
+		}
+	}
+	slices.SortFunc(first, func(a, b *test) int { return slices.Index(s.noticing, a.name) - slices.Index(s.noticing, b.name) })
+	return append(first, others...)
+}
+
+// noticed keeps the name of a test that was not content.
+func (s *suite) noticed(said string) {
+	_, rest, found := strings.Cut(said, "--- FAIL: ")
+	if !found {
+		return // it has ended the others, too
+	}
+	name, _, _ := strings.Cut(rest, " ")
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.noticing = slices.DeleteFunc(s.noticing, func(known string) bool { return known == name })
+	s.noticing = slices.Insert(s.noticing[:min(2, len(s.noticing))], 0, name)
 }
 
 // run runs the binary and returns what it says.
