@@ -2,9 +2,7 @@ package sessions
 
 import (
 	"context"
-	"slices"
 	"time"
-	"unique"
 )
 
 // Cached returns store with the sessions it returned last, about limit of them
@@ -17,70 +15,86 @@ func Cached(store Store, limit int) Store {
 	if limit <= 0 {
 		limit = 1 << 17
 	}
-	return &cached{store: store, held: newMemo[string, *Session](limit, byHash())}
+	all := newMemo[string, *held](limit, byHash())
+	all.left = func(h *held) { h.gone.Store(true) }
+	return &cached{store: store, held: all}
 }
 
-// cached holds records that never change: a touched one is replaced. A held
-// child counts only while its parent is held too. So a parent's deletion,
-// which drops the parent, ends children that nobody remembers to drop.
+// cached holds sessions. A held child counts only while its root is held too: so
+// a parent's deletion, which drops the parent, ends children that nobody
+// remembers to drop.
 type cached struct {
 	store Store
-	held  *memo[string, *Session]
+	held  *memo[string, *held]
 }
 
 func (c *cached) Session(ctx context.Context, id string) (Session, error) {
-	if s, root := c.lineage(id); root != nil {
-		return *s, nil
+	s, root := c.known(id)
+	if root == nil {
+		var err error
+		if s, err = c.read(ctx, id); err != nil {
+			return Session{}, err
+		}
 	}
+	return s.now(), nil
+}
+
+// lineage returns a session and its root, which may be itself.
+func (c *cached) lineage(ctx context.Context, id string) (s, root *held, err error) {
+	if s, root := c.known(id); root != nil {
+		return s, root, nil
+	}
+	if s, err = c.read(ctx, id); err != nil {
+		return nil, nil, err
+	}
+	if root = c.rootOf(s); root == nil {
+		root, err = c.read(ctx, s.Parent)
+	}
+	return s, root, err
+}
+
+// known returns a held session and its held root, or no root.
+func (c *cached) known(id string) (s, root *held) {
+	s, ok := c.held.get(id)
+	if !ok {
+		return nil, nil
+	}
+	return s, c.rootOf(s)
+}
+
+// rootOf returns the held root of a session, which may be itself, or nil.
+func (c *cached) rootOf(s *held) *held {
+	if root := s.origin(); root != nil {
+		return root
+	}
+	root, ok := c.held.get(s.Parent)
+	if !ok {
+		return nil
+	}
+	s.root.Store(root)
+	return root
+}
+
+func (c *cached) read(ctx context.Context, id string) (*held, error) {
 	epoch := c.held.epoch(id)
 	s, err := c.store.Session(ctx, id)
 	if err != nil {
-		return Session{}, err
+		return nil, err
 	}
-	c.hold(epoch, s)
-	return s, nil
-}
-
-// lineage returns a held session and its held root, which may be itself, or
-// nil for both.
-func (c *cached) lineage(id string) (s, root *Session) {
-	s, ok := c.held.get(id)
-	if !ok || s.Parent == "" {
-		return s, s
+	if s.ID != id {
+		return loose(s), nil // whatever that is
 	}
-	if root, ok = c.held.get(s.Parent); !ok {
-		return nil, nil
-	}
-	return s, root
+	return c.hold(epoch, s), nil
 }
 
 // hold keeps s unless it was written to since epoch.
-func (c *cached) hold(epoch uint64, s Session) {
-	s = compact(s)
-	c.held.putSince(epoch, s.ID, &s)
-}
-
-// compact returns a session as it is held: what many share is there once, the
-// rest side by side. A hundred thousand of them are looked at by every
-// collection of garbage.
-func compact(s Session) Session {
-	own := s.ID + s.Parent + s.UserID + s.Key.Subject + s.ForeignID + s.Address
-	cut := func(text string) string {
-		var mine string
-		mine, own = own[:len(text)], own[len(text):]
-		return mine
+func (c *cached) hold(epoch uint64, s Session) *held {
+	root, _ := c.held.get(s.Parent)
+	h := hold(s, root)
+	if !c.held.putSince(epoch, s.ID, h) {
+		h.gone.Store(true) // nobody would tell it
 	}
-	s.ID, s.Parent, s.UserID, s.Key.Subject, s.ForeignID, s.Address = cut(s.ID), cut(s.Parent), cut(s.UserID), cut(s.Key.Subject), cut(s.ForeignID), cut(s.Address)
-	for _, shared := range []*string{&s.Audience, &s.Key.Issuer, &s.Provider, &s.UserAgent} {
-		*shared = unique.Make(*shared).Value()
-	}
-	s.Groups, s.AMR = slices.Clone(s.Groups), slices.Clone(s.AMR)
-	for _, list := range [][]string{s.Groups, s.AMR} {
-		for i := range list {
-			list[i] = unique.Make(list[i]).Value()
-		}
-	}
-	return s
+	return h
 }
 
 func (c *cached) CreateSession(ctx context.Context, s Session) error {
@@ -119,10 +133,9 @@ func (c *cached) touched(id string, seen time.Time, err error) {
 		c.held.drop(id)
 		return
 	}
-	c.held.change(id, func(old *Session) *Session {
-		fresh := *old
-		fresh.Seen = seen
-		return &fresh
+	c.held.change(id, func(h *held) *held {
+		h.seen.Store(seen.UnixMicro())
+		return h
 	})
 }
 
@@ -137,15 +150,15 @@ func (c *cached) DeleteSession(ctx context.Context, id string) (int, error) {
 
 func (c *cached) DeleteSessionsOf(ctx context.Context, userID string) (int, error) {
 	n, err := c.store.DeleteSessionsOf(ctx, userID)
-	c.held.dropAll(func(s *Session) bool { return s.UserID == userID })
+	c.held.dropAll(func(s *held) bool { return s.UserID == userID })
 	return n, err
 }
 
 func (c *cached) DeleteExpiredSessions(ctx context.Context, now time.Time, idle time.Duration) (int, error) {
 	n, err := c.store.DeleteExpiredSessions(ctx, now, idle)
 	late := now.Add(time.Second) // rather drop one too many than ask how the engine rounds
-	c.held.dropAll(func(s *Session) bool {
-		return !late.Before(s.Expires) || s.Parent == "" && late.Sub(s.Seen) >= idle
+	c.held.dropAll(func(s *held) bool {
+		return !late.Before(s.Expires) || s.Parent == "" && late.Sub(s.used()) >= idle
 	})
 	return n, err
 }

@@ -51,11 +51,6 @@ func (l Limits) admit(root *Session, now time.Time) bool {
 	return l.Oldest() == 0 || now.Sub(root.began()) < l.Oldest()
 }
 
-// over reports whether a session at the app is past its limits.
-func (l Limits) over(s, root *Session, now time.Time) bool {
-	return l.Idle != 0 && now.Sub(s.Seen) >= l.Idle || l.Lifetime != 0 && now.Sub(root.began()) >= l.Lifetime
-}
-
 // began is when the limits of apps begin for a portal session: with the proof,
 // or where nobody said when that was, with the session.
 func (s *Session) began() time.Time {
@@ -63,17 +58,6 @@ func (s *Session) began() time.Time {
 		return s.Created
 	}
 	return s.AuthTime
-}
-
-// within returns a session with the end that its limits set; it leaves s as it is.
-func (l Limits) within(s, root *Session) *Session {
-	end := root.began().Add(l.Lifetime)
-	if l.Lifetime == 0 || !end.Before(s.Expires) {
-		return s
-	}
-	shown := *s
-	shown.Expires = end
-	return &shown
 }
 
 // of returns the limits of a session beside those of all: a portal session has none.

@@ -24,7 +24,7 @@ type Manager struct {
 	Lifetime   time.Duration // absolute limit; 0 is 24 hours
 	Idle       time.Duration // idle limit; 0 is 1 hour
 	TouchEvery time.Duration // at most so often is the last use written; 0 is five minutes; never more than a tenth of an idle limit
-	Tokens     int           // how many verified tokens are remembered, some 300 bytes each; 0 is 131,072
+	Tokens     int           // how many verified tokens are remembered, some 300 bytes each, beside a session; 0 is 131,072
 
 	// Limits are those of the sessions at an app's origin; nil: none has its own.
 	// They count from the next check.
@@ -35,7 +35,7 @@ type Manager struct {
 	OnTouchError func(error)
 	Now          func() time.Time
 
-	verified perRing[*claims] // by the tag of the token: what parsing and the signature came to
+	verified perRing[verified] // by the tag of the token: what parsing and the signature came to
 	uses     uses
 	failed   atomic.Int64 // when a last use could not be written, in microseconds
 }
@@ -98,14 +98,14 @@ func (m *Manager) open(ctx context.Context, s Session, now time.Time) (Session, 
 
 // portal returns the live portal session of that ID, or ErrNone.
 func (m *Manager) portal(ctx context.Context, id string, now time.Time) (Session, error) {
-	s, _, err := m.live(ctx, id, now)
+	l, err := m.live(ctx, id, now)
 	if err != nil {
 		return Session{}, err
 	}
-	if s.Parent != "" || s.Audience != m.Issuer {
+	if l.s.Parent != "" || l.s.Audience != m.Issuer {
 		return Session{}, fmt.Errorf("%w: not of the portal", ErrNone)
 	}
-	return *s, nil
+	return l.shown(), nil
 }
 
 // List returns the live sessions of a user, or of everybody if userID is
@@ -116,24 +116,24 @@ func (m *Manager) List(ctx context.Context, userID string) ([]Session, error) {
 		return nil, fmt.Errorf("list sessions: %w", err)
 	}
 	now := m.now()
-	roots := make(map[string]Session, len(all))
+	roots := make(map[string]*held, len(all))
 	for _, s := range all {
 		if s.Parent == "" {
-			roots[s.ID] = s
+			roots[s.ID] = loose(s)
 		}
 	}
 	live := all[:0]
 	for _, s := range all {
-		root, ok := roots[s.root()]
-		if own := m.of(&s); ok && !m.over(&s, &root, now) && !own.over(&s, &root, now) {
-			live = append(live, *own.within(&s, &root))
+		l := living{loose(s), roots[s.rootID()], m.of(&s)}
+		if l.root != nil && !m.ended(l, now) && !l.endedHere(now) {
+			live = append(live, l.shown())
 		}
 	}
 	return live, nil
 }
 
-// root returns the ID of the session that this one ends with.
-func (s *Session) root() string {
+// rootID returns the ID of the session that this one ends with.
+func (s *Session) rootID() string {
 	if s.Parent != "" {
 		return s.Parent
 	}

@@ -17,7 +17,8 @@ const shards = 64
 type memo[K comparable, V any] struct {
 	shards [shards]shard[K, V]
 	pick   func(K) uint64
-	max    int // of one shard
+	max    int     // of one shard
+	left   func(V) // nil, or told of whatever is no longer there, before it can be missed
 }
 
 type shard[K comparable, V any] struct {
@@ -55,7 +56,7 @@ func (m *memo[K, V]) put(k K, v V) {
 	s := m.shard(k)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.put(k, v, m.max)
+	m.putIn(s, k, v)
 }
 
 func (m *memo[K, V]) epoch(k K) uint64 {
@@ -65,30 +66,45 @@ func (m *memo[K, V]) epoch(k K) uint64 {
 	return s.epoch
 }
 
-// putSince keeps v unless something of its shard was changed or dropped since epoch.
-func (m *memo[K, V]) putSince(epoch uint64, k K, v V) {
+// putSince keeps v unless something of its shard was changed or dropped since
+// epoch, and reports whether it does.
+func (m *memo[K, V]) putSince(epoch uint64, k K, v V) bool {
 	s := m.shard(k)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.epoch == epoch {
-		s.put(k, v, m.max)
+	if s.epoch != epoch {
+		return false
 	}
+	m.putIn(s, k, v)
+	return true
 }
 
-func (s *shard[K, V]) put(k K, v V, limit int) {
+// The following are called with the shard's lock held.
+
+func (m *memo[K, V]) putIn(s *shard[K, V], k K, v V) {
 	if s.items == nil {
 		s.items = make(map[K]V)
 	}
-	if _, held := s.items[k]; !held && len(s.items) >= limit {
+	m.dropFrom(s, k)
+	if len(s.items) >= m.max {
 		for victim := range s.items {
-			delete(s.items, victim)
+			m.dropFrom(s, victim)
 			break
 		}
 	}
 	s.items[k] = v
 }
 
-// change replaces the entry, if there is one.
+func (m *memo[K, V]) dropFrom(s *shard[K, V], k K) {
+	if v, ok := s.items[k]; ok {
+		delete(s.items, k)
+		if m.left != nil {
+			m.left(v)
+		}
+	}
+}
+
+// change replaces the entry, if there is one; the old one has not left.
 func (m *memo[K, V]) change(k K, to func(V) V) {
 	s := m.shard(k)
 	s.mu.Lock()
@@ -104,23 +120,20 @@ func (m *memo[K, V]) drop(k K) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.epoch++
-	delete(s.items, k)
+	m.dropFrom(s, k)
 }
 
 // dropAll drops every entry that over says is over.
 func (m *memo[K, V]) dropAll(over func(V) bool) {
 	for i := range m.shards {
-		m.shards[i].dropAll(over)
-	}
-}
-
-func (s *shard[K, V]) dropAll(over func(V) bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.epoch++
-	for k, v := range s.items {
-		if over(v) {
-			delete(s.items, k)
+		s := &m.shards[i]
+		s.mu.Lock()
+		s.epoch++
+		for k, v := range s.items {
+			if over(v) {
+				m.dropFrom(s, k)
+			}
 		}
+		s.mu.Unlock()
 	}
 }

@@ -17,7 +17,7 @@ func (m *Manager) Revoke(ctx context.Context, id string) error {
 	if err != nil {
 		return fmt.Errorf("read session to revoke: %w", err)
 	}
-	if _, err := m.Store.DeleteSession(ctx, s.root()); err != nil {
+	if _, err := m.Store.DeleteSession(ctx, s.rootID()); err != nil {
 		return fmt.Errorf("revoke session: %w", err)
 	}
 	return nil

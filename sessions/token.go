@@ -126,6 +126,12 @@ func (c *claims) judge(issuer, audience string, now time.Time) error {
 	return nil
 }
 
+// says reports whether a record says all that the claims say.
+func (c *claims) says(s *Session) bool {
+	return s.ID == c.SessionID && s.UserID == c.Subject && s.Audience == c.Audience &&
+		s.Created.Unix() == c.IssuedAt && s.Expires.Equal(time.Unix(c.Expires, 0))
+}
+
 // compact returns the claims as they are remembered: what many tokens share is
 // kept once, the rest side by side.
 func (c *claims) compact() *claims {

@@ -10,22 +10,22 @@ import (
 	"time"
 )
 
-// use writes down that s is used now, if what is written is old or, the clock
+// use writes down that a session is used now, if what is written is old or, the clock
 // having been set back, of the future. Of many at a time one writes, and whoever
 // comes meanwhile is written down with the others that do. Only an ErrNone
 // changes the answer: the session has just ended. A store that does not write is
 // left alone for a while: it has better to do, and so has the log.
-func (m *Manager) use(ctx context.Context, s *Session, seen, now time.Time) (Session, error) {
-	if !m.stale(s, seen, now) || m.resting(now) || m.uses.follow(s.ID) {
-		return *s, nil
+func (m *Manager) use(ctx context.Context, l living, now time.Time) (Session, error) {
+	s := l.shown()
+	if !m.stale(l, now) || m.resting(now) || m.uses.follow(s.ID) {
+		return s, nil
 	}
 	defer m.gather(ctx)
 	ctx, cancel := lasting(ctx)
 	defer cancel()
-	if s, seen, err := m.live(ctx, s.ID, now); err == nil && !m.stale(s, seen, now) {
-		return *s, nil // somebody was faster
+	if l, err := m.live(ctx, s.ID, now); err == nil && !m.stale(l, now) {
+		return s, nil // somebody was faster
 	}
-	used := *s
 	err := m.Store.TouchSession(ctx, s.ID, now)
 	switch {
 	case errors.Is(err, ErrNone):
@@ -33,9 +33,9 @@ func (m *Manager) use(ctx context.Context, s *Session, seen, now time.Time) (Ses
 	case err != nil:
 		m.untouched(now, err)
 	default:
-		used.Seen = now
+		s.Seen = now
 	}
-	return used, nil
+	return s, nil
 }
 
 // uses are the sessions whose last use is to be written, while another one's is.
@@ -114,10 +114,10 @@ func (m *Manager) touch(ctx context.Context, ids []string) {
 	defer cancel()
 	now, old := m.now(), make([]string, 0, 2*len(ids))
 	for _, id := range ids {
-		if s, seen, err := m.live(ctx, id, now); err == nil && m.stale(s, seen, now) {
+		if l, err := m.live(ctx, id, now); err == nil && m.stale(l, now) {
 			old = append(old, id)
-			if s.Parent != "" {
-				old = append(old, s.Parent)
+			if l.s.Parent != "" {
+				old = append(old, l.s.Parent)
 			}
 		}
 	}
@@ -144,8 +144,8 @@ func (m *Manager) Settle(ctx context.Context) {
 }
 
 // stale reports whether what is written of a session's last use is too old.
-func (m *Manager) stale(s *Session, seen, now time.Time) bool {
-	return now.Sub(seen).Abs() >= m.touchEvery(s)
+func (m *Manager) stale(l living, now time.Time) bool {
+	return now.Sub(l.seen()).Abs() >= m.touchEvery(l)
 }
 
 // resting reports whether a last use could not be written a moment ago.
@@ -183,12 +183,12 @@ func (m *Manager) report(err error) {
 }
 
 // touchEvery is how far what is written of the last use of a session may lag.
-func (m *Manager) touchEvery(s *Session) time.Duration {
+func (m *Manager) touchEvery(l living) time.Duration {
 	every := m.TouchEvery
 	if every <= 0 {
 		every = 5 * time.Minute
 	}
-	if own := m.of(s).Idle; own != 0 {
+	if own := l.own.Idle; own != 0 {
 		every = min(every, own/10)
 	}
 	return min(every, m.idle()/10)

@@ -362,14 +362,21 @@ func TestRecordDisagrees(t *testing.T) {
 		{"no parent", func(_, child *sessions.Session) { child.Parent = "gone" }},
 		{"zero", func(_, child *sessions.Session) { *child = sessions.Session{} }},
 	} {
-		h := newHouse(t)
-		root, _ := h.signIn(t)
-		child, token := h.enter(t, root, wiki)
-		rootID, childID := root.ID, child.ID
-		row.bend(&root, &child)
-		h.store.sessions[rootID], h.store.sessions[childID] = root, child
-		t.Log(row.what)
-		h.verify(t, token, wiki, "", sessions.ErrNone)
+		for _, cache := range []bool{false, true} {
+			h := newHouse(t)
+			root, _ := h.signIn(t)
+			child, token := h.enter(t, root, wiki)
+			rootID, childID := root.ID, child.ID
+			row.bend(&root, &child)
+			h.store.sessions[rootID], h.store.sessions[childID] = root, child
+			if cache {
+				h.Store = sessions.Cached(h.store, 0)
+			}
+			t.Log(row.what, cache)
+			for range 3 {
+				h.verify(t, token, wiki, "", sessions.ErrNone)
+			}
+		}
 	}
 }
 
@@ -389,6 +396,30 @@ func TestRecordEndsEarlier(t *testing.T) {
 		h.store.sessions[root.ID], h.store.sessions[child.ID] = root, child
 		t.Log(row.what)
 		h.verify(t, token, wiki, "", sessions.ErrExpired)
+	}
+}
+
+// What the token says of its end counts, whatever the record says.
+func TestTokenEndsEarlier(t *testing.T) {
+	for _, cache := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			h := newHouse(t)
+			h.Idle, h.Lifetime = time.Hour, time.Hour
+			root, _ := h.signIn(t)
+			child, token := h.enter(t, root, wiki)
+			rootID, childID := root.ID, child.ID
+			root.Expires, child.Expires = root.Expires.Add(time.Hour), child.Expires.Add(time.Hour)
+			h.store.sessions[rootID], h.store.sessions[childID] = root, child
+			if cache {
+				h.Store = sessions.Cached(h.store, 0)
+			}
+			for range 3 {
+				h.verify(t, token, wiki, childID, nil)
+				time.Sleep(19 * time.Minute)
+			}
+			time.Sleep(4 * time.Minute)
+			h.verify(t, token, wiki, "", sessions.ErrExpired)
+		})
 	}
 }
 
