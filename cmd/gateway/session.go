@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -42,13 +41,14 @@ func sessionRevoke(o *options) *cobra.Command {
 	c := &cobra.Command{
 		Use: "revoke SID | --user LOGIN", Short: "End a session, or all of a person's, at once and everywhere", Args: cobra.MaximumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
-			sid := strings.Join(args, "")
-			if (user == "") == (sid == "") {
+			path, one := "/sessions?user="+url.QueryEscape(user), len(args) == 1
+			switch {
+			case one && args[0] == "": // of a script, whose variable is: it means one, and not all
+				return badUsage{errors.New("the id is empty")}
+			case one == (user != ""):
 				return badUsage{errors.New("name one session, or a person with --user")}
-			}
-			path := "/sessions?user=" + url.QueryEscape(user)
-			if sid != "" {
-				path = "/sessions/" + url.PathEscape(sid)
+			case one:
+				path = "/sessions/" + url.PathEscape(args[0])
 			}
 			return administer(c, o, func(ctx context.Context, a *administrator) error {
 				var done server.AdminDone

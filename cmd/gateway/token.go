@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -81,13 +80,14 @@ func tokenRevoke(o *options) *cobra.Command {
 	c := &cobra.Command{
 		Use: "revoke ID | --user LOGIN | --app APP", Short: "End an app token, or all of a person, of an app, or of both, at once", Args: cobra.MaximumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
-			id := strings.Join(args, "")
-			if (user == "" && app == "") == (id == "") {
-				return badUsage{errors.New("name one token, or a person with --user, an app with --app")}
-			}
-			path := tokensOf(user, app)
-			if id != "" {
-				path = "/tokens/" + url.PathEscape(id)
+			path, one := tokensOf(user, app), len(args) == 1
+			switch {
+			case one && args[0] == "": // of a script, whose variable is: it means one, and not all
+				return badUsage{errors.New("the id is empty")}
+			case one == (user != "" || app != ""):
+				return badUsage{errors.New("name one token by its id, which gateway token list shows, or those of a person with --user, of an app with --app")}
+			case one:
+				path = "/tokens/" + url.PathEscape(args[0])
 			}
 			return administer(c, o, func(ctx context.Context, a *administrator) error {
 				var done server.AdminDone
