@@ -34,6 +34,21 @@ func newAppText() string {
 // vouches for nothing: it tells ours from those of the apps behind the gateway.
 func IsAppToken(text string) bool { return strings.HasPrefix(text, appPrefix) }
 
+// HoldsAppToken reports whether a whole app token stands anywhere in a text,
+// whatever is around it. Chance makes none.
+func HoldsAppToken(text string) bool {
+	for {
+		_, rest, found := strings.Cut(text, appPrefix)
+		if !found || len(rest) < appText {
+			return false
+		}
+		if soundAppText(appPrefix + rest[:appText]) {
+			return true
+		}
+		text = rest
+	}
+}
+
 // soundAppText reports whether a text has the form of an app token.
 func soundAppText(text string) bool {
 	letters, ok := strings.CutPrefix(text, appPrefix)

@@ -205,6 +205,32 @@ func TestAppTokensOfStrangers(t *testing.T) {
 	}
 }
 
+// A whole token is found wherever it stands, and nothing else is taken for one.
+func TestHoldsAppToken(t *testing.T) {
+	_, text := issue(t, &sessions.AppTokens{Store: &drawer{}}, time.Hour)
+	good := text.Reveal()
+	for _, row := range []struct {
+		text string
+		want bool
+	}{
+		{good, true},
+		{"x" + good + "x", true},
+		{"gw_" + good, true},
+		{"gw_gw_" + strings.Repeat("A", 56) + "." + good, true},
+		{"", false},
+		{"gw_", false},
+		{good[:58], false},
+		{good[:10] + " " + good[10:], false},
+		{strings.ToLower(good), false},
+		{"gw_" + strings.Repeat("A", 55) + "B", false},
+		{strings.Repeat("gw_", 1000), false},
+	} {
+		if got := sessions.HoldsAppToken(row.text); got != row.want {
+			t.Errorf("HoldsAppToken(%.80q) = %v, want %v", row.text, got, row.want)
+		}
+	}
+}
+
 // The last use is written once an hour, whatever the clock does, and none that
 // cannot be written changes an answer, but for an end that came in between.
 func TestAppTokensLastUse(t *testing.T) {

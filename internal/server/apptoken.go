@@ -27,7 +27,7 @@ type useless struct {
 
 // uselessTokens is searched in order.
 var uselessTokens = []useless{
-	{sessions.ErrMalformed, "token-malformed", "This is not a whole app token, or not where one counts: it is sent as Authorization: Bearer."},
+	{sessions.ErrMalformed, "token-malformed", "This is not a whole token, or not where one counts: it is sent as Authorization: Bearer."},
 	{sessions.ErrTokenOver, "token-over", "This app token has expired or was revoked."},
 	{sessions.ErrTokenElsewhere, "token-elsewhere", "This app token is for another app."},
 	{sessions.ErrNoToken, "token-unknown", "There is no such app token."},

@@ -243,7 +243,7 @@ func TestBasicInOneSpelling(t *testing.T) {
 		app.Basic = true
 		h.server.Apps["wiki"] = app
 	})
-	token := h.issues("alice", "wiki").Token
+	token, session := h.issues("alice", "wiki").Token, h.token(h.alice, "wiki")
 	encode := func(pair string) string { return base64.StdEncoding.EncodeToString([]byte(pair)) }
 	good := encode("alice:" + token)
 	if !strings.HasSuffix(good, "=") {
@@ -261,6 +261,25 @@ func TestBasicInOneSpelling(t *testing.T) {
 		"of the user in other case": {"Basic " + encode("Alice:"+token), "no"},
 		"behind a second colon":     {"Basic " + encode("alice:x:"+token), "no"},
 		"as it is, unencoded":       {"Basic alice:" + token, "no"},
+		"with a blank for a colon":  {"Basic " + encode("alice "+token), "no"},
+		"with a letter before it":   {"Basic " + encode("alice:x"+token), "no"},
+		"before another":            {"Basic " + good + ", Basic " + encode("a:b"), "no"},
+		"behind another":            {"Basic " + encode("a:b") + "," + strings.TrimRight(good, "="), "no"},
+		"as another scheme":         {"Token " + good, "no"},
+		"as a Bearer":               {"Bearer " + good, "no"},
+		"with a session":            {"Basic " + encode("alice:"+session), "no"},
+		"in angle brackets":         {"Bearer <" + token + ">", "no"},
+		"in braces":                 {"Bearer {" + token + "}", "no"},
+		"in other people's quotes":  {"Bearer \u2018" + token + "\u2019", "no"},
+		"behind a dollar":           {"Bearer $" + token, "no"},
+		"half of it, in brackets":   {"Bearer [" + token[:30] + "]", "no"},
+		"in a path":                 {"Bearer token/" + token, "no"},
+		"as part of another":        {"Bearer abc." + token + ".def", "no"},
+		"a session behind a tab":    {"Bearer\t" + session, "no"},
+		"a session in brackets":     {"Bearer <" + session + ">", "no"},
+		"a session, before another": {"Bearer " + session + ", Bearer x", "no"},
+		"a session, behind another": {"Bearer x, Bearer " + session, "no"},
+		"a session of no scheme":    {session, "no"},
 	} {
 		for way, got := range h.everyWay(h.about("/admin/x", "Authorization", row.value)) {
 			if got != row.want {

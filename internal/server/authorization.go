@@ -41,7 +41,7 @@ func (s *Server) credential(r *http.Request) (credential, error) {
 }
 
 // authorization returns what the Authorization header holds of ours. What looks
-// like an app token anywhere in it is ours, too, though it counts in the right
+// like a token of ours anywhere in it is ours, too, though it counts in the right
 // place alone: no app is told the secret of somebody who has mistaken the form.
 func authorization(h http.Header) (credential, error) {
 	values := h["Authorization"]
@@ -66,7 +66,7 @@ func authorization(h http.Header) (credential, error) {
 		}
 	}
 	for word := range strings.FieldsFuncSeq(values[0], between) {
-		if sessions.IsAppToken(word) {
+		if sessions.IsAppToken(word) || sessions.IsToken(word) || sessions.HoldsAppToken(word) || sessions.HoldsAppToken(unpacked(word)) {
 			return credential{token: oddToken, ours: true, script: true}, nil
 		}
 	}
@@ -76,27 +76,34 @@ func authorization(h http.Header) (credential, error) {
 // oddToken stands for one that is not where it counts: it is malformed.
 var oddToken = secret.New("gw_")
 
-// between reports what parts the words of a credential.
-func between(r rune) bool { return strings.ContainsRune(" \t,;=\"':", r) }
+// between reports what parts the words of a credential (token68; RFC 9110,
+// section 11.2), a client's own quotes and brackets among it.
+func between(r rune) bool {
+	return (r < 'A' || r > 'Z') && (r < 'a' || r > 'z') && (r < '0' || r > '9') && !strings.ContainsRune("-._~+/", r)
+}
 
 // basic returns the app token in what Basic carries. The password is what stands
 // behind the last colon, since a login may have colons and a token has none.
 func basic(text string) credential {
-	raw, err := base64.RawStdEncoding.DecodeString(strings.TrimRight(plainBase64.Replace(text), "="))
-	if err != nil {
-		return credential{}
-	}
-	pair := string(raw)
+	pair := unpacked(text)
 	i := strings.LastIndexByte(pair, ':')
 	switch password := pair[i+1:]; {
-	case i >= 0 && sessions.IsAppToken(password) && base64.StdEncoding.EncodeToString(raw) == text:
+	case i >= 0 && sessions.IsAppToken(password) && base64.StdEncoding.EncodeToString([]byte(pair)) == text:
 		return credential{token: secret.New(password), ours: true, script: true, basic: true, user: pair[:i]}
-	case sessions.IsAppToken(pair), strings.Contains(pair, ":"+oddToken.Reveal()): // looked for, and told to nobody
+	case sessions.IsAppToken(pair), sessions.IsToken(password), strings.Contains(pair, ":"+oddToken.Reveal()): // looked for, and told to nobody
 		return credential{token: oddToken, ours: true, script: true, basic: true}
 	}
 	return credential{}
 }
 
-// plainBase64 reads the other alphabet (RFC 4648, section 5), too: who writes a
-// token in it may not be heard, but has told us.
+// unpacked returns what base64 says, in either alphabet (RFC 4648, section 5), or
+// nothing: who writes a token in the wrong one may not be heard, but has told us.
+func unpacked(text string) string {
+	raw, err := base64.RawStdEncoding.DecodeString(strings.TrimRight(plainBase64.Replace(text), "="))
+	if err != nil {
+		return ""
+	}
+	return string(raw)
+}
+
 var plainBase64 = strings.NewReplacer("-", "+", "_", "/")

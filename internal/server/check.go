@@ -65,13 +65,20 @@ func (s *Server) check(ctx context.Context, q question) (verdict, error) {
 
 // judge asks the guard. An error means that it cannot be told.
 func (s *Server) judge(ctx context.Context, q question, u use) (verdict, error) {
-	intrudes := q.from.acts && q.intrudes(s.appAt(q.host))
+	var v verdict
+	if q.credential.bearer { // which a page may have made up, if somebody has not given it one
+		v.visitor = s.asks(ctx, u, q)
+	}
+	intrudes := v.who == nil && s.elsewhere(&q)
 	if intrudes {
-		if v := s.asNobody(q); v.allowed() {
-			return v, nil
+		if anybody := s.asNobody(q); anybody.allowed() {
+			anybody.err = v.err
+			return anybody, nil
 		}
 	}
-	v := verdict{visitor: s.asks(ctx, u, q)}
+	if !q.credential.bearer {
+		v.visitor = s.asks(ctx, u, q)
+	}
 	v.decision = s.ruling(q, v.who)
 	if !v.allowed() && q.guest != "" {
 		var err error

@@ -149,7 +149,7 @@ func (s *Server) observe(q *question, v *verdict) {
 	if s.Observer == nil || !p.Observes(q.host) {
 		return
 	}
-	if v.preflight || v.unclear() || beyondPolicy(v.decision.Reason) || q.from.acts && q.intrudes(s.appAt(q.host)) {
+	if v.preflight || v.unclear() || beyondPolicy(v.decision.Reason) || s.elsewhere(q) && (v.who == nil || !q.credential.bearer) {
 		return
 	}
 	one := observation{policy: p, request: s.request(*q, v.who), is: v.decision, guest: v.guest}

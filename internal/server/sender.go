@@ -63,10 +63,14 @@ func (s *Server) appAt(host canonical.Host) App {
 	return s.Apps[name]
 }
 
-// intrudes reports whether a request that a page of another origin makes is one
-// that it must not make in a person's name. Nobody's page knows a Bearer token.
-func (q question) intrudes(app App) bool {
-	return !q.credential.bearer && !app.lists(q.from.origin) && !app.InsecureCrossOrigin
+// elsewhere reports whether a page of another origin makes the request, and may
+// not use the app in a person's name.
+func (s *Server) elsewhere(q *question) bool {
+	if !q.from.acts {
+		return false
+	}
+	app := s.appAt(q.host)
+	return !app.lists(q.from.origin) && !app.InsecureCrossOrigin
 }
 
 // asNobody decides a question without what a browser brings by itself: its

@@ -112,6 +112,12 @@ func TestPagesOfOtherOrigins(t *testing.T) {
 			{"to everyone, its own page", "POST", "/public/x", home, bob, sends(h.Wiki, "same-origin"), "allow bob"},
 			{"to a network, by its own page", "POST", "/office/x", office, nil, sends(h.Wiki, "same-origin"), "allow "},
 			{"to a network, from another site", "POST", "/office/x", office, nil, sends("https://evil.test", "cross-site"), "deny"},
+			{"to a network, from another site, with a token that it has made up", "POST", "/office/x", office, []string{"Authorization", "Bearer gw_A"}, sends("https://evil.test", "cross-site"), "deny"},
+			{"to a network, from another site, with a session that it has made up", "POST", "/office/x", office, []string{"Authorization", "Bearer " + flip(token, 150)}, sends("https://evil.test", "cross-site"), "deny"},
+			{"to a network, from another site, with an app's own token", "POST", "/office/x", office, []string{"Authorization", "Bearer a.b.c"}, sends("https://evil.test", "cross-site"), "deny"},
+			{"to a network, from another site that has been given a token", "POST", "/office/x", office, bearer, sends("https://evil.test", "cross-site"), "allow bob"},
+			{"to everyone, from another site, with a token that it has made up", "POST", "/public/x", home, []string{"Authorization", "Bearer gw_A"}, sends("https://evil.test", "cross-site"), "allow "},
+			{"to a network, by a program with a token that does not count", "POST", "/office/x", office, []string{"Authorization", "Bearer gw_A"}, nil, "allow "},
 			{"to a network, a link elsewhere", "GET", "/office/x", office, nil, sends("", "cross-site"), "allow "},
 
 			{"a WebSocket of its own page", "GET", "/x", home, bob, handshake(sends(h.Wiki, "same-origin")), "allow bob"},
