@@ -48,6 +48,8 @@ func TestAppTokens(t *testing.T) {
 		h.lets("wiki")
 		alice, bob := h.issues("alice", "wiki").Token, h.issues("bob", "wiki").Token
 		board := h.issues("bob", "board").Token
+		erin := h.unnamed("erin-1")
+		erins := h.issues(erin, "wiki").Token
 		cookie := h.at(h.bob)
 		last := bob[len(bob)-1:]
 		bent := bob[:len(bob)-1] + map[bool]string{true: "A", false: "B"}[last != "A"]
@@ -102,6 +104,9 @@ func TestAppTokens(t *testing.T) {
 			{"as the password, where the app says nothing", "GET", h.site.board, "/x", basic("bob", board), "login"},
 			{"as the password, beside a session", "GET", h.site.wiki, "/x", append(basic("bob", bob), cookie...), "no question"},
 			{"as the password, brought by a page of another origin", "POST", h.site.wiki, "/x", append(basic("bob", bob), sends("https://evil.test", "cross-site")...), "deny"},
+			{"as the password of a login with a colon", "GET", h.site.wiki, "/x", basic(erin, erins), "allow " + erin},
+			{"as the password of half such a login", "GET", h.site.wiki, "/x", basic("erin-1", erins), "login"},
+			{"named as of this connection alone", "GET", h.site.wiki, "/x", append(bearer(bob), "Connection", "Authorization"), "allow bob"},
 			{"no password of ours", "GET", h.site.wiki, "/x", basic("bob", "secret"), "login"},
 			{"an app's own password, beside a session", "GET", h.site.wiki, "/x", append(basic("bob", "secret"), cookie...), "allow bob"},
 			{"an app's own token, beside a session", "GET", h.site.wiki, "/x", append(bearer("ey.gw_x.y"), cookie...), "allow bob"},
@@ -162,6 +167,46 @@ func TestAuthorizationBehindFrontProxies(t *testing.T) {
 			t.Errorf("%s: a refusal repeats it: %v", dialect, a.header)
 		}
 	}
+}
+
+// unnamed adds somebody whose provider tells no name, and returns the login.
+func (h *house) unnamed(subject string) string {
+	h.Helper()
+	u, err := h.server.Register.Resolve(h.Context(), identity.Identity{Key: identity.Key{Issuer: h.corp.URL, Subject: subject}, Provider: "corp"})
+	h.must(err)
+	if u.Login != "corp:"+subject {
+		h.Fatalf("the login is %q", u.Login)
+	}
+	return u.Login
+}
+
+// What a token is good for is what its person may at this moment.
+func TestAppTokensFollowTheirPerson(t *testing.T) {
+	t.Parallel()
+	h := open(t, https)
+	token := bearer(h.issues("bob", "wiki").Token)
+	may := func(story, want string) {
+		t.Helper()
+		for way, got := range h.ways(question{"GET", h.site.scheme, h.site.wiki, "/admin/x", "192.0.2.7", token}) {
+			if got != want {
+				t.Errorf("%s, %s: %s, want %s", story, way, got, want)
+			}
+		}
+	}
+	may("of nothing", "deny")
+	h.command(http.MethodPost, "/users/bob/groups", map[string]any{"add": []string{"admins"}}).wants(http.StatusOK)
+	may("of the group", "allow bob")
+	h.command(http.MethodPost, "/users/bob/groups", map[string]any{"remove": []string{"admins"}}).wants(http.StatusOK)
+	may("of the group no more", "deny")
+	h.command(http.MethodPost, "/users/bob/disable", nil).wants(http.StatusOK)
+	may("disabled", "login")
+	h.command(http.MethodPost, "/users/bob/enable", nil).wants(http.StatusOK)
+	h.command(http.MethodPost, "/users/bob/groups", map[string]any{"add": []string{"admins"}}).wants(http.StatusOK)
+	may("enabled", "login")
+	token = bearer(h.issues("bob", "wiki").Token)
+	may("of a new token", "allow bob")
+	h.command(http.MethodDelete, "/users/bob", nil).wants(http.StatusOK)
+	may("deleted", "login")
 }
 
 // To the app a token is its person; the assertion says that it was one.

@@ -183,6 +183,14 @@ func FuzzCredentials(f *testing.F) {
 	for _, token := range hostiletest.Lines(f, "tokens") {
 		f.Add("__Host-gateway="+token, "", "Bearer "+token)
 	}
+	script, over := h.issues("bob", "board").Token, h.issues("bob", "wiki")
+	h.command(http.MethodDelete, "/tokens/"+over.ID, nil).wants(http.StatusOK)
+	for _, token := range []string{script, over.Token, "gw_", script + script} {
+		f.Add("__Host-gateway="+token, "", "Bearer "+token)
+		f.Add("", "", basic("bob", token)[1])
+		f.Add("", "", "Basic "+token)
+		f.Add("", "", "Bearer <"+token+">, Basic "+basic("", token)[1])
+	}
 	for _, cookie := range hostiletest.Lines(f, "cookies") {
 		f.Add(strings.ReplaceAll(cookie, "{}", good), "", "")
 	}

@@ -59,6 +59,8 @@ func TestHTTP2(t *testing.T) {
 		{"/public/x", nil, http.StatusOK, ""},
 		{"/x", nil, http.StatusUnauthorized, ""},
 		{"/admin/x", bob, http.StatusForbidden, ""},
+		{"/x", bearer(h.issues("bob", "wiki").Token), http.StatusOK, "bob"},
+		{"/public/x", bearer("gw_A"), http.StatusOK, ""},
 	} {
 		resp, err := h.ask2(client, http.MethodGet, h.Wiki+row.path, nil, append([]string{"Remote-User", "alice", "X_Forwarded_User", "alice", "TE", "trailers"}, row.cookie...)...)
 		h.must(err)
@@ -70,7 +72,7 @@ func TestHTTP2(t *testing.T) {
 			continue
 		}
 		got := h.echo.last(t)
-		if got.identity()[0] != row.who || got.Header["Te"] == nil || got.Header.Get("X-Forwarded-Proto") != "https" || got.Host != h.site.wiki {
+		if got.identity()[0] != row.who || got.Header["Authorization"] != nil || got.Header["Te"] == nil || got.Header.Get("X-Forwarded-Proto") != "https" || got.Host != h.site.wiki {
 			t.Errorf("%s: the app sees %q, %v", row.path, got.identity(), got.Header)
 		}
 	}

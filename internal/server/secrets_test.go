@@ -54,6 +54,18 @@ func (h *house) tour(t *testing.T) {
 	h.token(h.bob, "")
 	h.program().get(h.Wiki+"/x", "Authorization", "Bearer "+h.token(h.bob, "wiki"))
 
+	script := h.issues("bob", "wiki").Token
+	for _, lines := range [][]string{bearer(script), basic("bob", script), {"Authorization", "Token <" + script + ">"}} {
+		for _, path := range []string{"/x", "/closed/x", "/public/x"} {
+			h.program().get(h.Wiki+path, lines...)
+			for _, dialect := range dialects {
+				h.asks(dialect, h.about(path, lines...))
+			}
+		}
+		h.program().get(h.Portal+"/.gateway/connect", lines...)
+	}
+	h.command(http.MethodGet, "/tokens", nil).wants(http.StatusOK)
+
 	foreign := h.browser()
 	callback := foreign.leave("/.gateway/sign-out")
 	foreign.navigate(callback)
@@ -105,7 +117,7 @@ func (a answer) speaksOf(what string) bool {
 	case "challenge": // where it was made, and where it is refused
 		return at("/.gateway/connect", "/.gateway/login")
 	case "token", "server signature": // where it was asked for
-		return a.status == http.StatusOK && at("POST ", "/.gateway/login")
+		return a.status == http.StatusOK && at("POST ", "/.gateway/login") || a.status == http.StatusCreated && at("http://admin/tokens")
 	case "ticket":
 		return at("/.gateway/callback/corp")
 	case "e-mail address": // people see their own, apps see whom they serve, the owner of the machine sees all
