@@ -56,7 +56,7 @@ func (a *AppTokens) Issue(ctx context.Context, t AppToken, lifetime time.Duratio
 	case t.UserID == "" || t.App == "":
 		return AppToken{}, secret.Text{}, fmt.Errorf("%w: it is of one person for one app", ErrUnsound)
 	case !tokenName(t.Name):
-		return AppToken{}, secret.Text{}, fmt.Errorf("%w: its name is printable, and has 1 to %d bytes", ErrUnsound, maxTokenName)
+		return AppToken{}, secret.Text{}, fmt.Errorf("%w: its name is printable, of 1 to %d bytes, without blanks at its ends", ErrUnsound, maxTokenName)
 	case lifetime < MinTokenLife || lifetime > MaxTokenLife:
 		return AppToken{}, secret.Text{}, fmt.Errorf("%w: it lives from %v to %v", ErrUnsound, MinTokenLife, MaxTokenLife)
 	}

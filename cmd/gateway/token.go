@@ -26,7 +26,12 @@ func tokenCreate(o *options) *cobra.Command {
 	var life time.Duration
 	c := &cobra.Command{
 		Use: "create", Short: "Print an app token, once: whoever holds it is this person at this app, until it expires", Args: noSuchCommand,
-		Example: `  gateway token create --user alice --app wiki --name backup --expires 720h`,
+		Long: `Print an app token, once: whoever holds it is this person at this app, until it
+expires or is revoked. A program sends it as "Authorization: Bearer gw_…", or as the
+password of HTTP Basic where the app says "basic: true". It is worth what the person
+may at that moment, without any factor: gateway policy explain --token says what.`,
+		Example: `  gateway token create --user alice --app wiki --name backup --expires 720h > wiki.token
+  gateway policy explain --token --as alice GET https://wiki.example.com/`,
 		RunE: func(c *cobra.Command, _ []string) error {
 			switch {
 			case n.User == "" || n.App == "" || n.Name == "":

@@ -316,6 +316,10 @@ func TestAppTokensThatDoNotCount(t *testing.T) {
 	h.wantsUseless("Basic where the app says nothing", h.program().get(h.Wiki+"/x", basic("bob", h.issues("bob", "wiki").Token)...), "token-basic", server.AdminToken{})
 	bobs := h.issues("bob", "board")
 	h.wantsUseless("Basic of somebody else", h.program().get(h.Board+"/x", basic("alice", bobs.Token)...), "token-user", bobs)
+	twice := h.program().get(h.Board+"/x", append(bearer(bobs.Token), bearer(bobs.Token)...)...)
+	if twice.refuses("twice", http.StatusBadRequest, "BadRequest"); !strings.Contains(twice.field("detail"), "more than one Authorization header") {
+		t.Errorf("twice: %s", twice.body)
+	}
 }
 
 // wantsUseless checks the refusal of a token, and what is known of it by its id.

@@ -50,7 +50,7 @@ func authorization(h http.Header) (credential, error) {
 		return credential{}, nil
 	case 1:
 	default:
-		return credential{}, errTwoTokens
+		return credential{}, explain(errTwoTokens, "The request carries more than one Authorization header.")
 	}
 	scheme, rest, _ := strings.Cut(values[0], " ")
 	rest = strings.Trim(rest, " ")
