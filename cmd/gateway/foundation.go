@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"os"
 	"path/filepath"
 	"time"
 
@@ -56,11 +57,23 @@ func found(ctx context.Context, cfg *config.Config, logs *logs) (*foundation, er
 	return f, nil
 }
 
+// tellLost warns where a new store begins beside an audit log: then there was
+// one, with people in it, and a login may be given twice.
+func (f *foundation) tellLost() {
+	store, err := os.Stat(f.dir.Path(sqlite.FileName))
+	if _, ran := os.Stat(bookFolder(f.dir.Path(""))); ran != nil || err == nil && store.Size() > 0 {
+		return
+	}
+	f.log.Warn("the store is gone, though the audit log is there: a new one begins, and nobody is known",
+		slog.String("remedy", "if that is not meant, stop the gateway and restore the data folder from a backup"))
+}
+
 func (f *foundation) open(ctx context.Context) error {
 	var err error
 	if f.keys, err = readKeys(f.dir); err != nil {
 		return err
 	}
+	f.tellLost()
 	if f.store, err = sqlite.Open(ctx, f.dir.Path("")); err != nil {
 		return remedied(err)
 	}

@@ -81,7 +81,7 @@ func (h *house) listen(ctx context.Context, where []place) (open []*listener, er
 		socket, err := bind(ctx, p.network, p.address)
 		if err != nil {
 			stopAll(open)
-			return nil, fmt.Errorf("%s %s: %w", p.name, p.address, err)
+			return nil, fmt.Errorf("%s %s: %w", p.name, p.address, permitted(err))
 		}
 		socket = steady{socket}
 		if p.name == listenPublic {
@@ -169,6 +169,14 @@ func bind(ctx context.Context, network, address string) (net.Listener, error) {
 		return nil, errors.Join(err, socket.Close())
 	}
 	return socket, nil
+}
+
+// permitted adds to the system's refusal of an address what would help.
+func permitted(err error) error {
+	if errors.Is(err, os.ErrPermission) {
+		return fmt.Errorf("%w; a port below 1024 takes the capability CAP_NET_BIND_SERVICE, which deploy/systemd/gateway.service gives", err)
+	}
+	return err
 }
 
 // stopAll drains every listener, and cuts off what does not end.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"log/slog"
 	"net"
 	"net/http"
@@ -26,6 +27,21 @@ func (l *troubled) Accept() (net.Conn, error) {
 		return nil, &net.OpError{Op: "accept", Net: "tcp", Err: err}
 	}
 	return l.Listener.Accept()
+}
+
+// Who may not have an address is told what would help; other causes are not.
+func TestPermitted(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		err  error
+		want bool
+	}{{syscall.EACCES, true}, {syscall.EPERM, true}, {syscall.EADDRINUSE, false}} {
+		cause := &net.OpError{Op: "listen", Net: "tcp", Err: c.err}
+		got := permitted(cause)
+		if !errors.Is(got, c.err) || strings.Contains(got.Error(), "CAP_NET_BIND_SERVICE") != c.want {
+			t.Errorf("permitted(%v) = %v, want the capability named: %v", cause, got, c.want)
+		}
+	}
 }
 
 // A listener goes on whatever an operating system may say to accept, and ends

@@ -39,7 +39,7 @@ func loginCommand() *cobra.Command {
 		},
 	}
 	c.Flags().StringVar(&portal, "portal", "", "the portal's URL")
-	c.Flags().StringVar(&app, "app", "", "host of the app that the token is for (default: the portal itself)")
+	c.Flags().StringVar(&app, "app", "", "app that the token is for: its name, host or origin (default: the portal itself)")
 	c.Flags().StringVar(&origin, "origin", "", "sign in with a token of this provider instead of a password")
 	c.Flags().BoolVar(&fromStdin, "password-stdin", false, "read the password, or the provider's token, one line, from standard input")
 	return c

@@ -85,12 +85,12 @@ func snippet(cfg *config.Config, front, name string) (text string, notes []strin
 		notes = append(notes, "trusted_proxies names nobody: the front proxy would not be answered")
 	}
 	public, check := cfg.Listen, cfg.Authz.Listen
-	replace := strings.NewReplacer(
+	replace := strings.NewReplacer(append(ported(cfg.URL, all[0]),
 		"auth.example.com", string(cfg.URL.Host), "auth.gw.localhost", string(cfg.URL.Host), "wiki.example.com", all[0], "whoami.gw.localhost", all[0],
 		"address: 127.0.0.1, port_value: 8080", socket(public), "address: 127.0.0.1, port_value: 8082", socket(check),
 		"127.0.0.1:8080", reached(public), "127.0.0.1:8082", reached(check), "http://gateway:8080", "http://"+reached(public), "http://gateway:8082", "http://"+reached(check),
 		"wiki", name, "whoami", name,
-	)
+	)...)
 	files, err := snippets.ReadDir("snippets/" + front)
 	if err != nil {
 		return "", nil, err
@@ -107,6 +107,18 @@ func snippet(cfg *config.Config, front, name string) (text string, notes []strin
 		b.WriteString(replace.Replace(string(content)))
 	}
 	return b.String(), notes, nil
+}
+
+// ported are the places where a front proxy's files name the port of a url that
+// has one.
+func ported(u config.URL, app string) []string {
+	if u.Port == "" {
+		return nil
+	}
+	return []string{
+		"listen 443 ssl", "listen " + u.Port + " ssl", "bind :443", "bind :" + u.Port, "port_value: 443", "port_value: " + u.Port,
+		"auth.example.com {", string(u.Host) + ":" + u.Port + " {", "wiki.example.com {", app + ":" + u.Port + " {",
+	}
 }
 
 // reached is where somebody on this machine reaches a listener.

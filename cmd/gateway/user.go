@@ -210,6 +210,10 @@ func userStatus(o *options, verb, short string) *cobra.Command {
 				if err := a.call(ctx, http.MethodPost, "/users/"+url.PathEscape(args[0])+"/"+verb, nil, &u); err != nil {
 					return err
 				}
+				if verb == "unlock" {
+					_, err := fmt.Fprintf(c.OutOrStdout(), "the password of %s is open; %s is %s\n", u.Login, u.Login, u.Status)
+					return err
+				}
 				_, err := fmt.Fprintf(c.OutOrStdout(), "%s is %s\n", u.Login, u.Status)
 				return err
 			})

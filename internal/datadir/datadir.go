@@ -13,10 +13,10 @@ import (
 )
 
 // ErrLocked says that a running gateway owns the folder.
-var ErrLocked = errors.New("datadir: another gateway is running on it")
+var ErrLocked = errors.New("another gateway is running on it")
 
 // ErrLost says that a key is gone that what is stored cannot do without.
-var ErrLost = errors.New("datadir: key is missing")
+var ErrLost = errors.New("key is missing")
 
 // Dir is an owned data folder.
 type Dir struct {
@@ -30,6 +30,9 @@ type Dir struct {
 // A folder that is owned already gives ErrLocked.
 func Open(path string) (*Dir, error) {
 	if err := os.MkdirAll(path, 0o700); err != nil {
+		if errors.Is(err, fs.ErrPermission) {
+			err = fmt.Errorf("%w; do: make it, for user id %d alone, or name another folder by data", err, os.Geteuid())
+		}
 		return nil, fmt.Errorf("data folder: %w", err)
 	}
 	info, err := os.Stat(path)
@@ -49,7 +52,7 @@ func Open(path string) (*Dir, error) {
 	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
 		_ = lock.Close()
 		if errors.Is(err, syscall.EWOULDBLOCK) {
-			return nil, fmt.Errorf("%w: %s", ErrLocked, path)
+			return nil, fmt.Errorf("data folder %s: %w", path, ErrLocked)
 		}
 		return nil, fmt.Errorf("data lock: %w", err)
 	}

@@ -10,7 +10,7 @@ import (
 )
 
 // ErrNotEmpty says that a folder holds something already.
-var ErrNotEmpty = errors.New("datadir: the folder is not empty")
+var ErrNotEmpty = errors.New("the data folder is not empty")
 
 // What is being restored is put together in a folder beside the rest, which one
 // rename makes count: until then it is nothing, and from then on whoever opens
