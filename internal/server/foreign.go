@@ -135,7 +135,7 @@ func (s *Server) askToSwitch(c *gin.Context, before visitor, e entry, there retu
 	if err != nil {
 		return fmt.Errorf("ticket: %w", err)
 	}
-	s.page(c.Writer, http.StatusOK, pages.Switch{Current: before.who.Login, Next: e.user.Login, Ticket: s.Seals.Switch.Seal(raw)})
+	s.page(c.Writer, http.StatusOK, pages.Switch{Current: before.who.Login, Next: e.user.Login, Back: signInPath(there), Ticket: s.Seals.Switch.Seal(raw)})
 	return nil
 }
 

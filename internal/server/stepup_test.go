@@ -247,6 +247,11 @@ func TestStepUpByAnother(t *testing.T) {
 		if page.wants(http.StatusOK); !strings.Contains(page.body, "Change who is signed in?") {
 			t.Fatalf("another at the provider: %s", page.body)
 		}
+		if stay, _ := b.visit(h.Portal + h.button(page)); h.button(page) == "/" { // to where dave was going
+			t.Error("whoever stays loses their way")
+		} else {
+			h.confirms(stay, "dave", false, true)
+		}
 		if got := b.kept(h.Portal, h.site.sessionCookie); got != session || len(h.rows().sessions) != len(before.sessions) {
 			t.Error("the session has changed before anybody said so")
 		}

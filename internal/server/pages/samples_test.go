@@ -34,7 +34,7 @@ var samples = []struct {
 	{"sign-out-nobody", pages.SignOut{}},
 	{"signed-out", pages.SignedOut{}},
 	{"signed-out-provider", pages.SignedOut{EndSession: "https://id.corp.example/logout?client_id=gateway&state=x"}},
-	{"switch", pages.Switch{Current: "alice", Next: "corp:bob", Ticket: "c2VhbGVk-_"}},
+	{"switch", pages.Switch{Current: "alice", Next: "corp:bob", Back: "/.gateway/sign-in?rd=%2Fx", Ticket: "c2VhbGVk-_"}},
 	{"continue", pages.Continue{Target: "/.gateway/sign-in?rd=%2Fa&x=1"}},
 	{"continue-provider", pages.Continue{Target: "/.gateway/start/corp?rd=%2F", Provider: "Corp"}},
 	{"invited", pages.Invited{Provider: "Corp", Portal: "https://auth.example.com", Ticket: "KX3PZ7Q2M5T4WJ6A"}},

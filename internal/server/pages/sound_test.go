@@ -46,7 +46,7 @@ func TestHostileValuesAreShown(t *testing.T) {
 			pages.SignIn{Origins: []pages.Origin{{Name: value}}},
 			pages.Apps{Login: value},
 			pages.Apps{Name: value},
-			pages.Switch{Next: value},
+			pages.Switch{Next: value, Back: value},
 			pages.Refusal{Path: value},
 			pages.Failure{Detail: value},
 			pages.Failure{Title: value},

@@ -51,6 +51,7 @@ type SignedOut struct {
 // ticket to /.gateway/sign-in.
 type Switch struct {
 	Current, Next string // logins
+	Back          string // where whoever stays goes on: path and query on this host
 	Ticket        string // sealed; good once
 }
 
