@@ -5,8 +5,10 @@ import (
 	"maps"
 	"net/http"
 	"net/netip"
+	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -338,5 +340,90 @@ func TestOnePersonsDifferencesAreBounded(t *testing.T) {
 	const together = rules - 500/49 // rules beyond the paths that are kept one by one, one of them in part
 	if want := map[string]int{"bob": 1, "mallory": 500 + together, "": 500 + together}; !maps.Equal(got, want) || counted != rules*49 {
 		t.Errorf("kept are %v, want %v; of mallory %d times", got, want, counted)
+	}
+}
+
+// No answer shows that something is observed, or what: by any way it has the
+// same status, headers, cookies and words.
+func TestObservedAnswersAreTheSame(t *testing.T) {
+	both(t, func(t *testing.T, h *house) {
+		h.clock.stop()
+		ids := regexp.MustCompile(`[A-Z2-7]{26}`)
+		credentials := [][]string{nil, h.at(h.bob), h.at(h.alice), h.guest(h.letsGuests(server.AdminGuest{Paths: []string{"/**"}}).Link), bearer("gw_A")}
+		say := func(c policy.Config) (all []string) {
+			t.Helper()
+			h.rules(c)
+			for _, path := range []string{"/plans/x", "/news", "/closed/x", "/other?a=b"} {
+				for _, lines := range credentials {
+					page := append([]string{"Accept", "text/html"}, lines...)
+					answers := []answer{h.program().get(h.Wiki+path, lines...), h.program().get(h.Wiki+path, page...)}
+					for _, dialect := range dialects {
+						answers = append(answers, h.asks(dialect, h.about(path, lines...)), h.asks(dialect, h.about(path, page...)))
+					}
+					for _, a := range answers {
+						text := ids.ReplaceAllString(fmt.Sprintf("%s %d %v %s", path, a.status, a.header, a.body), "an id")
+						for _, own := range []string{"Date", "X-Gateway-Jwt-Assertion"} { // which each has its own of
+							if value := a.header.Get(own); value != "" {
+								text = strings.ReplaceAll(text, value, own)
+							}
+						}
+						all = append(all, text)
+					}
+				}
+			}
+			return all
+		}
+		plain, rules := tightening(h), tightening(h)
+		for _, c := range []policy.Config{plain, rules} {
+			c.Apps[0].Rules[2].Name, c.Apps[0].Rules[3].Name = "closed", "rest" // wherever they stand
+		}
+		observed := plain.Apps[0].Rules[:2]
+		plain.Apps[0].Rules = plain.Apps[0].Rules[2:]
+		candidate, whole := plain, plain
+		candidate.Apps = slices.Clone(plain.Apps)
+		candidate.Apps[0].Observe = &policy.Candidate{Rules: []policy.Rule{{Paths: observed[0].Paths, Allow: inAdmins}, {Allow: everyone}}}
+		whole.Observe = &policy.Config{Apps: []policy.App{{Name: "handbook", Host: h.site.wiki, Rules: []policy.Rule{{Paths: observed[0].Paths, Deny: true}, {Allow: everyone}}}}}
+		want := say(plain)
+		for story, c := range map[string]policy.Config{"rules": rules, "a candidate": candidate, "another configuration": whole, "nothing": plain} {
+			got := say(c)
+			for i := range got {
+				if got[i] != want[i] {
+					t.Errorf("with %s observed:\n%s\nwant\n%s", story, got[i], want[i])
+				}
+			}
+		}
+	})
+}
+
+// Requests, reloads and whoever lists come at the same time.
+func TestObservedAtOnce(t *testing.T) {
+	h := open(t, https)
+	bob := h.at(h.bob)
+	h.rules(tightening(h))
+	var all sync.WaitGroup
+	for range 4 {
+		all.Go(func() {
+			for i := range 60 {
+				a := h.asks(forwardAuth, h.about(fmt.Sprint("/plans/", i), bob...))
+				if a.status != http.StatusOK {
+					t.Errorf("status %d", a.status)
+				}
+			}
+		})
+	}
+	for i := range 30 {
+		c := tightening(h)
+		c.Apps[0].Rules[1].Paths = []string{fmt.Sprint("/news/", i%3)}
+		if i%4 == 3 {
+			c.Observe = &policy.Config{Apps: []policy.App{{Name: "wiki", Host: h.site.wiki, Allow: inAdmins}}}
+		}
+		h.rules(c)
+		h.command(http.MethodGet, "/observed", nil).wants(http.StatusOK)
+	}
+	all.Wait()
+	h.rules(tightening(h))
+	h.asks(forwardAuth, h.about("/plans/last", bob...)).wants(http.StatusOK)
+	if got := h.observed(1); len(got.Differences) == 0 {
+		t.Errorf("observed %+v", got)
 	}
 }
