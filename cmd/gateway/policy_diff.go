@@ -91,12 +91,12 @@ func (p *people) recorded(errs io.Writer) ([]cases.Asked, error) {
 	var all []cases.Asked
 	known := map[string]int{} // by title, the newest
 	for _, path := range []string{"/decisions", "/allows"} {
-		var asked []server.AdminAsked
+		var asked server.AdminRecorded
 		if err := p.admin.call(p.ctx, http.MethodGet, path, nil, &asked); err != nil {
 			return nil, err
 		}
-		for _, one := range asked {
-			again, err := askedAgain(one)
+		for _, one := range asked.Requests {
+			again, err := askedAgain(one, asked.By(one))
 			if err != nil {
 				return nil, err
 			}
@@ -113,7 +113,7 @@ func (p *people) recorded(errs io.Writer) ([]cases.Asked, error) {
 }
 
 // askedAgain is a request that was made, to be asked once more.
-func askedAgain(one server.AdminAsked) (cases.Asked, error) {
+func askedAgain(one server.AdminAsked, w *server.AdminWho) (cases.Asked, error) {
 	again := cases.Asked{Who: "nobody", Request: policy.Request{Method: one.Method, Host: canonical.Host(one.Host), Path: canonical.Path(one.Path), Now: one.At, Reach: one.Reach}}
 	if one.Client != "" {
 		client, err := netip.ParseAddr(one.Client)
@@ -122,7 +122,7 @@ func askedAgain(one server.AdminAsked) (cases.Asked, error) {
 		}
 		again.Request.Client = client
 	}
-	if w := one.Who; w != nil {
+	if w != nil {
 		again.Who = w.Login
 		again.Request.Who = &identity.Principal{
 			UserID: w.UserID, Login: w.Login, Name: w.Name, Email: w.Email, EmailVerified: w.EmailVerified,

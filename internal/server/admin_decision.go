@@ -6,6 +6,7 @@ import (
 
 	"github.com/gin-gonic/gin"
 
+	"gateway/internal/identity"
 	"gateway/policy"
 )
 
@@ -26,8 +27,15 @@ type AdminDecision struct {
 	Unknown string             `json:"why,omitempty"` // why it is not
 }
 
-// AdminAsked is a request that was refused or allowed lately, whole, so that
-// another policy can be asked about it.
+// AdminRecorded are requests that were refused or allowed lately, whole, so that
+// another policy can be asked about them. People stand once, with all their
+// groups, however much they asked for.
+type AdminRecorded struct {
+	People   []AdminWho   `json:"people"`
+	Requests []AdminAsked `json:"requests"`
+}
+
+// AdminAsked is one of them.
 type AdminAsked struct {
 	At     time.Time `json:"at"`
 	Method string    `json:"method"`
@@ -35,7 +43,15 @@ type AdminAsked struct {
 	Path   string    `json:"path"`
 	Client string    `json:"client"`
 	Reach  int       `json:"reach"`         // factors that a step-up could bring the session to
-	Who    *AdminWho `json:"who,omitempty"` // nobody, if there is none
+	Who    *int      `json:"who,omitempty"` // which of the people; nobody, if it is not there
+}
+
+// By is who asked for one of the requests, nil for nobody.
+func (r *AdminRecorded) By(one AdminAsked) *AdminWho {
+	if one.Who == nil || *one.Who < 0 || *one.Who >= len(r.People) {
+		return nil
+	}
+	return &r.People[*one.Who]
 }
 
 // AdminWho is the person that a session spoke for.
@@ -55,15 +71,15 @@ type AdminWho struct {
 // adminDecisions lists recent refusals of the policy, but for those whose path
 // was too long to be kept.
 func (s *Server) adminDecisions(c *gin.Context) error {
-	found := []AdminAsked{}
+	found := newRecords()
 	for _, one := range s.Refusals.list() {
 		r := one.Request
 		if r.Path == "" || beyondPolicy(one.Decision.Reason) {
 			continue
 		}
-		found = append(found, adminAsked(one.At, r))
+		found.add(one.At, r)
 	}
-	writeJSON(c.Writer, http.StatusOK, "application/json", found)
+	writeJSON(c.Writer, http.StatusOK, "application/json", found.AdminRecorded)
 	return nil
 }
 
@@ -72,12 +88,38 @@ func beyondPolicy(reason policy.Reason) bool {
 	return reason == crossOrigin || reason == tooLongAgo || ofTokens(reason)
 }
 
-func adminAsked(at time.Time, r policy.Request) AdminAsked {
+// records gather requests, and whose they are.
+type records struct {
+	AdminRecorded
+	people []*identity.Principal // as they stand in People
+	known  map[string][]int      // their places, by user_id
+}
+
+func newRecords() *records {
+	return &records{AdminRecorded: AdminRecorded{People: []AdminWho{}, Requests: []AdminAsked{}}, known: map[string][]int{}}
+}
+
+func (all *records) add(at time.Time, r policy.Request) {
 	shown := AdminAsked{At: at.UTC(), Method: r.Method, Host: string(r.Host), Path: string(r.Path), Client: address(r.Client), Reach: r.Reach}
-	if w := r.Who; w != nil {
-		shown.Who = &AdminWho{w.UserID, w.Login, w.Name, w.Email, w.EmailVerified, w.Groups, w.Origin, w.AMR, w.AuthTime, w.Token}
+	if r.Who != nil {
+		place := all.place(r.Who)
+		shown.Who = &place
 	}
-	return shown
+	all.Requests = append(all.Requests, shown)
+}
+
+// place is where somebody stands among the people.
+func (all *records) place(w *identity.Principal) int {
+	for _, i := range all.known[w.UserID] {
+		if all.people[i] == w || same(all.people[i], w) {
+			return i
+		}
+	}
+	place := len(all.people)
+	all.people = append(all.people, w)
+	all.known[w.UserID] = append(all.known[w.UserID], place)
+	all.People = append(all.People, AdminWho{w.UserID, w.Login, w.Name, w.Email, w.EmailVerified, w.Groups, w.Origin, w.AMR, w.AuthTime, w.Token})
+	return place
 }
 
 // adminDecision explains a recent refusal.

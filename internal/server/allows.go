@@ -227,10 +227,10 @@ func (a *Allows) list() []policy.Request {
 
 // adminAllows lists what the policy has allowed lately.
 func (s *Server) adminAllows(c *gin.Context) error {
-	found := []AdminAsked{}
+	found := newRecords()
 	for _, r := range s.Allows.list() {
-		found = append(found, adminAsked(r.Now, r))
+		found.add(r.Now, r)
 	}
-	writeJSON(c.Writer, http.StatusOK, "application/json", found)
+	writeJSON(c.Writer, http.StatusOK, "application/json", found.AdminRecorded)
 	return nil
 }

@@ -21,15 +21,15 @@ import (
 // allowed lists what the policy has allowed lately, in a few words.
 func (h *house) allowed() []string {
 	h.Helper()
-	var all []server.AdminAsked
+	var all server.AdminRecorded
 	h.command(http.MethodGet, "/allows", nil).wants(http.StatusOK).decode(&all)
 	var lines []string
-	for _, one := range all {
+	for _, one := range all.Requests {
 		line := one.Method + " " + one.Host + one.Path + " by "
-		if one.Who == nil {
+		if who := all.By(one); who == nil {
 			line += "nobody"
 		} else {
-			line += one.Who.Login + " of " + strings.Join(one.Who.Groups, ",") + " by " + strings.Join(one.Who.AMR, "+") + " at " + one.Who.Origin
+			line += who.Login + " of " + strings.Join(who.Groups, ",") + " by " + strings.Join(who.AMR, "+") + " at " + who.Origin
 		}
 		lines = append(lines, line+" from "+one.Client)
 	}

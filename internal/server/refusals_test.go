@@ -122,10 +122,48 @@ func TestRefusalsAreListed(t *testing.T) {
 	h.asks(forwardAuth, h.about("/admin/x", "Authorization", "Bearer "+h.token(h.bob, h.site.wiki)))
 	h.asks(forwardAuth, h.about("/closed/x"))
 	h.asks(forwardAuth, h.about("/closed/"+strings.Repeat("x", 2000)))
-	var all []server.AdminAsked
-	h.command(http.MethodGet, "/decisions", nil).wants(http.StatusOK).decode(&all)
-	if len(all) != 2 || all[0].Path != "/admin/x" || all[0].Who == nil || all[0].Who.Login != "bob" || all[0].Who.Origin != "local" || all[1].Path != "/closed/x" || all[1].Who != nil {
-		t.Errorf("refused lately: %+v", all)
+	var found server.AdminRecorded
+	h.command(http.MethodGet, "/decisions", nil).wants(http.StatusOK).decode(&found)
+	all := found.Requests
+	if len(all) != 2 || all[0].Path != "/admin/x" || found.By(all[0]) == nil || found.By(all[0]).Login != "bob" || found.By(all[0]).Origin != "local" || all[1].Path != "/closed/x" || found.By(all[1]) != nil {
+		t.Errorf("refused lately: %+v", found)
+	}
+}
+
+// People stand once in what is listed, as often as they were something else:
+// hundreds of groups of thousands of requests are no hundred megabytes.
+func TestRecordedPeopleStandOnce(t *testing.T) {
+	t.Parallel()
+	h := open(t, plain)
+	groups := make([]string, 300)
+	for i := range groups {
+		groups[i] = fmt.Sprint("corp:department of everything else, number ", i)
+	}
+	for i := range 500 {
+		who := &identity.Principal{UserID: "u1", Login: "bob", Groups: groups, AMR: []string{"fed"}}
+		if i%5 == 0 {
+			who.Groups = groups[:1]
+		}
+		r := policy.Request{Method: "GET", Host: canonical.Host(h.site.wiki), Path: canonical.Path(fmt.Sprint("/", i)), Who: who}
+		h.server.Refusals.Keep(fmt.Sprint("id", i), server.Refused{At: time.Unix(int64(i), 0), Request: r})
+		h.server.Allowed(r)()
+	}
+	for _, path := range []string{"/decisions", "/allows"} {
+		a := h.command(http.MethodGet, path, nil).wants(http.StatusOK)
+		var found server.AdminRecorded
+		a.decode(&found)
+		if len(found.People) != 2 || len(found.Requests) < 200 || len(a.body) > 200<<10 {
+			t.Errorf("%s: %d people, %d requests, in %d bytes", path, len(found.People), len(found.Requests), len(a.body))
+		}
+		for _, one := range found.Requests {
+			n, want := 0, len(groups)
+			if _, err := fmt.Sscanf(one.Path, "/%d", &n); err != nil || n%5 == 0 {
+				want = 1
+			}
+			if who := found.By(one); who == nil || len(who.Groups) != want {
+				t.Fatalf("%s: %s is by %+v", path, one.Path, who)
+			}
+		}
 	}
 }
 
@@ -158,9 +196,10 @@ func TestShelves(t *testing.T) {
 	if d := h.explained(fmt.Sprint("id", 2*room+2)); len(d.Path) != 1024 {
 		t.Errorf("a path of a kibibyte is kept as %d bytes", len(d.Path))
 	}
-	var all []server.AdminAsked
-	h.command(http.MethodGet, "/decisions", nil).wants(http.StatusOK).decode(&all)
-	if len(all) != room+1 || all[0].Who.Login != "bob" || all[0].Who.Groups[0] != "staff" {
+	var found server.AdminRecorded
+	h.command(http.MethodGet, "/decisions", nil).wants(http.StatusOK).decode(&found)
+	all := found.Requests
+	if len(all) != room+1 || found.By(all[0]).Login != "bob" || found.By(all[0]).Groups[0] != "staff" {
 		t.Errorf("%d are listed, want %d; the first is %+v", len(all), room+1, all[0])
 	}
 	if !slices.IsSortedFunc(all, func(a, b server.AdminAsked) int { return a.At.Compare(b.At) }) {
@@ -169,7 +208,7 @@ func TestShelves(t *testing.T) {
 	h.between(func() { h.server.Refusals = nil }) // remembers nothing, and refuses all the same
 	id := h.asks(forwardAuth, h.about("/closed/x")).wants(http.StatusForbidden).field("decision_id")
 	h.command(http.MethodGet, "/decisions/"+id, nil).wants(http.StatusNotFound)
-	if a := h.command(http.MethodGet, "/decisions", nil).wants(http.StatusOK); strings.TrimSpace(a.body) != "[]" {
+	if a := h.command(http.MethodGet, "/decisions", nil).wants(http.StatusOK); strings.TrimSpace(a.body) != `{"people":[],"requests":[]}` {
 		t.Errorf("nothing is remembered, and listed is %s", a.body)
 	}
 }
