@@ -241,7 +241,8 @@ func TestAppTokensLastUse(t *testing.T) {
 		_, text := issue(t, a, 100*time.Hour)
 		use := func(want int) {
 			t.Helper()
-			if got, err := a.Verify(t.Context(), text, "wiki"); err != nil || store.touched != want {
+			got, err := a.Verify(t.Context(), text, "wiki")
+			if err != nil || store.touched != want || !got.Seen.Equal(store.tokens[0].Seen) {
 				t.Errorf("Verify = %+v, %v; %d writes, want %d", got, err, store.touched, want)
 			}
 		}
@@ -365,6 +366,7 @@ func TestAppTokensThatAreNone(t *testing.T) {
 		"of nobody":     {func(t *sessions.AppToken) { t.UserID = "" }, time.Hour, sessions.ErrUnsound},
 		"for nothing":   {func(t *sessions.AppToken) { t.App = "" }, time.Hour, sessions.ErrUnsound},
 		"without name":  {func(t *sessions.AppToken) { t.Name = "" }, time.Hour, sessions.ErrUnsound},
+		"the longest":   {func(t *sessions.AppToken) { t.Name = strings.Repeat("a", 64) }, time.Hour, nil},
 		"a long name":   {func(t *sessions.AppToken) { t.Name = strings.Repeat("a", 65) }, time.Hour, sessions.ErrUnsound},
 		"a line feed":   {func(t *sessions.AppToken) { t.Name = "a\nb" }, time.Hour, sessions.ErrUnsound},
 		"no text":       {func(t *sessions.AppToken) { t.Name = "a\xff" }, time.Hour, sessions.ErrUnsound},
@@ -385,4 +387,200 @@ func TestAppTokensThatAreNone(t *testing.T) {
 			t.Errorf("%s: made %+v", story, made)
 		}
 	}
+}
+
+// bent is a drawer whose records are not what was put in.
+type bent struct {
+	*drawer
+
+	bend func(*sessions.AppToken)
+}
+
+func (b bent) AppToken(ctx context.Context, hash [32]byte) (sessions.AppToken, error) {
+	t, err := b.drawer.AppToken(ctx, hash)
+	b.bend(&t)
+	return t, err
+}
+
+// A record that is not the token's own, or of nobody, or for nothing, opens nothing.
+func TestAppTokensOfOtherRecords(t *testing.T) {
+	for story, row := range map[string]struct {
+		bend func(*sessions.AppToken)
+		app  string
+		want error
+	}{
+		"its own":     {func(*sessions.AppToken) {}, "wiki", nil},
+		"of another":  {func(t *sessions.AppToken) { t.Hash[31]++ }, "wiki", sessions.ErrNoToken},
+		"of nobody":   {func(t *sessions.AppToken) { t.UserID = "" }, "wiki", sessions.ErrNoToken},
+		"for nothing": {func(t *sessions.AppToken) { t.App = "" }, "", sessions.ErrNoToken},
+	} {
+		a := &sessions.AppTokens{Store: bent{&drawer{}, row.bend}}
+		_, text := issue(t, a, time.Hour)
+		if got, err := a.Peek(t.Context(), text, row.app); !errors.Is(err, row.want) || err != nil && got.ID != "" {
+			t.Errorf("%s: Peek = %+v, %v; want %v", story, got, err, row.want)
+		}
+	}
+}
+
+// What is held in memory goes with what a filter ends, and nothing else does.
+func TestAppTokensEndByFilter(t *testing.T) {
+	for _, row := range []struct {
+		filter sessions.AppTokenFilter
+		ends   bool
+	}{
+		{sessions.AppTokenFilter{ID: "this"}, true},
+		{sessions.AppTokenFilter{ID: "other"}, false},
+		{sessions.AppTokenFilter{UserID: "u-alice"}, true},
+		{sessions.AppTokenFilter{UserID: "u-bob"}, false},
+		{sessions.AppTokenFilter{App: "wiki"}, true},
+		{sessions.AppTokenFilter{App: "board"}, false},
+		{sessions.AppTokenFilter{UserID: "u-alice", App: "wiki"}, true},
+		{sessions.AppTokenFilter{UserID: "u-alice", App: "board"}, false},
+		{sessions.AppTokenFilter{UserID: "u-bob", App: "wiki"}, false},
+		{sessions.AppTokenFilter{ID: "this", UserID: "u-bob"}, false},
+	} {
+		store := &drawer{}
+		a := &sessions.AppTokens{Store: store}
+		record, text := issue(t, a, time.Hour)
+		if row.filter.ID == "this" {
+			row.filter.ID = record.ID
+		}
+		if _, err := a.Peek(t.Context(), text, "wiki"); err != nil || store.reads != 1 {
+			t.Fatalf("Peek: %v, %d reads", err, store.reads)
+		}
+		n, err := a.Revoke(t.Context(), row.filter)
+		_, peeked := a.Peek(t.Context(), text, "wiki")
+		if err != nil || (n == 1) != row.ends || errors.Is(peeked, sessions.ErrTokenOver) != row.ends || (store.reads == 2) != row.ends {
+			t.Errorf("%+v: %d ended, %v; then %v after %d reads", row.filter, n, err, peeked, store.reads)
+		}
+	}
+}
+
+// Those that count are listed, and made by the clock that was given.
+func TestAppTokensListed(t *testing.T) {
+	now := time.Date(2026, 11, 22, 12, 0, 0, 123456789, time.FixedZone("", 3600))
+	store := &drawer{}
+	a := &sessions.AppTokens{Store: store, Now: func() time.Time { return now }}
+	long, _ := issue(t, a, 2*time.Hour)
+	issue(t, a, time.Hour)
+	gone, _ := issue(t, a, 2*time.Hour)
+	if want := now.UTC().Truncate(time.Microsecond); long.Created != want {
+		t.Errorf("made at %v, want %v", long.Created, want)
+	}
+	if _, err := a.Revoke(t.Context(), sessions.AppTokenFilter{ID: gone.ID}); err != nil {
+		t.Fatal(err)
+	}
+	for _, row := range []struct {
+		passes time.Duration
+		want   int
+	}{{time.Hour - time.Second, 2}, {time.Second, 1}, {time.Hour, 0}} {
+		now = now.Add(row.passes)
+		all, err := a.List(t.Context(), sessions.AppTokenFilter{})
+		if err != nil || len(all) != row.want || len(all) > 0 && all[0].ID != long.ID {
+			t.Errorf("List = %+v, %v; want %d", all, err, row.want)
+		}
+	}
+}
+
+// Of many uses at a time one is written, and whoever comes late sees it.
+func TestAppTokensUsedAtOnce(t *testing.T) {
+	store := &drawer{}
+	a := &sessions.AppTokens{Store: store}
+	_, text := issue(t, a, time.Hour)
+	again := func() {
+		if _, err := a.Verify(context.Background(), text, "wiki"); err != nil {
+			t.Error(err)
+		}
+	}
+	writes := 0
+	store.before = func(call string) error {
+		if call == "touch" {
+			if writes++; writes == 1 {
+				again()
+			}
+		}
+		return nil
+	}
+	again()
+	if writes != 1 {
+		t.Errorf("%d writes while one was under way, want 1", writes)
+	}
+
+	late := &sessions.AppTokens{Store: store} // has nothing in memory
+	a, store.before, store.touched, store.tokens[0].Seen = late, nil, 0, time.Time{}
+	store.after = func(call string) {
+		if call == "read" {
+			store.after = nil
+			again()
+		}
+	}
+	again()
+	if store.touched != 1 {
+		t.Errorf("%d writes, one of them late, want 1", store.touched)
+	}
+}
+
+// What is said of a last use, or of an end, that could not be written is told to
+// whoever listens, and changes no answer; what the store has is looked up anew.
+func TestAppTokensThatCannotBeWritten(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for _, listens := range []bool{true, false} {
+			store := &drawer{}
+			var told []error
+			a := &sessions.AppTokens{Store: store}
+			if listens {
+				a.OnTouchError = func(err error) { told = append(told, err) }
+			}
+			wants := func(story string, text secret.Text, want error, many int) {
+				t.Helper()
+				if _, err := a.Verify(t.Context(), text, "wiki"); !errors.Is(err, want) {
+					t.Errorf("%s: %v, want %v", story, err, want)
+				}
+				if listens && len(told) != many {
+					t.Errorf("%s: told %v, want %d", story, told, many)
+				}
+			}
+			_, text := issue(t, a, time.Hour)
+			time.Sleep(time.Hour)
+			store.before = func(call string) error {
+				if call == "end" {
+					return errDown
+				}
+				return nil
+			}
+			wants("an end", text, sessions.ErrTokenOver, 1)
+			store.before = nil
+			wants("an end that is written", text, sessions.ErrTokenOver, 1)
+
+			store.tokens = nil
+			_, text = issue(t, a, time.Hour)
+			store.before = func(call string) error {
+				if call == "touch" { // written, and more, then lost
+					store.tokens[0].Ended = time.Now()
+					return errDown
+				}
+				return nil
+			}
+			wants("a last use", text, nil, 2)
+			wants("what has come of it", text, sessions.ErrTokenOver, 2)
+
+			store.tokens = nil
+			time.Sleep(time.Minute)
+			_, text = issue(t, a, time.Hour)
+			store.before = nil
+			store.after = func(call string) {
+				if call == "read" {
+					store.after = nil
+					_, _ = a.Revoke(context.Background(), sessions.AppTokenFilter{App: "wiki"})
+					store.before = func(call string) error {
+						if call == "read" {
+							return errDown
+						}
+						return nil
+					}
+				}
+			}
+			wants("ended while it was read, and the store goes down", text, sessions.ErrNoToken, 2)
+		}
+	})
 }

@@ -20,6 +20,7 @@ func TestLimitsValidate(t *testing.T) {
 		{sessions.Limits{Idle: time.Minute, Lifetime: time.Minute}, ""},
 		{sessions.Limits{Idle: time.Hour, Lifetime: 8 * time.Hour}, ""},
 		{sessions.Limits{Lifetime: time.Minute}, ""},
+		{sessions.Limits{Idle: time.Minute}, ""},
 		{sessions.Limits{Idle: 59 * time.Second}, "idle:"},
 		{sessions.Limits{Idle: -time.Hour}, "idle:"},
 		{sessions.Limits{Idle: 61 * time.Minute}, "idle:"},
@@ -61,6 +62,7 @@ func TestLimitsOfAnApp(t *testing.T) {
 		{"idle", idle, nil, nil, 15 * minute, false, false},
 		{"idle, while others are used", idle, nil, every(10*minute, 3), 20 * minute, false, false},
 		{"in use", idle, every(14*minute, 5), nil, 65 * minute, true, false},
+		{"in use, each time just after others", idle, []time.Duration{11 * minute, 21 * minute, 31 * minute, 41 * minute, 51 * minute}, every(5*minute, 12), 62 * minute, true, false},
 		{"in use, then idle", idle, every(14*minute, 5), nil, 71 * minute, false, false},
 		{"not too old yet", lifetime, every(30*minute, 8), nil, 4*hour - time.Second, true, true},
 		{"too old, however much it is used", lifetime, every(30*minute, 8), nil, 4 * hour, false, false},
@@ -84,16 +86,16 @@ func TestLimitsOfAnApp(t *testing.T) {
 					root, rootToken := h.signIn(t)
 					child, childToken := h.enter(t, root, wiki)
 					atMail, mailToken := h.enter(t, root, mail)
-					steps := map[time.Duration]func(){}
-					for _, use := range row.uses {
-						steps[use] = func() { h.verify(t, childToken, wiki, child.ID, nil) }
-					}
+					steps := map[time.Duration][]func(){}
 					for _, use := range row.others {
-						steps[use] = func() { h.verify(t, rootToken, portal, root.ID, nil) }
+						steps[use] = append(steps[use], func() { h.verify(t, rootToken, portal, root.ID, nil) })
+					}
+					for _, use := range row.uses {
+						steps[use] = append(steps[use], func() { h.verify(t, childToken, wiki, child.ID, nil) })
 					}
 					for at := time.Duration(0); at < row.at; at += minute {
 						time.Sleep(time.Until(start.Add(at)))
-						if step := steps[at]; step != nil {
+						for _, step := range steps[at] {
 							step()
 						}
 					}
@@ -153,13 +155,13 @@ func TestLimitsChange(t *testing.T) {
 		var limits sessions.Limits
 		h.Limits = func(string) sessions.Limits { return limits }
 		time.Sleep(30 * time.Minute)
-		for _, lifetime := range []time.Duration{0, time.Hour, 31 * time.Minute} {
+		for _, lifetime := range []time.Duration{0, 1000 * time.Hour, time.Hour, 31 * time.Minute} {
 			limits.Lifetime = lifetime
 			h.verify(t, token, wiki, child.ID, nil)
 			s, err := h.Peek(t.Context(), token, wiki)
 			want := root.Expires
-			if lifetime != 0 {
-				want = root.AuthTime.Add(lifetime)
+			if own := root.AuthTime.Add(lifetime); lifetime != 0 && own.Before(want) {
+				want = own
 			}
 			if err != nil || !s.Expires.Equal(want) {
 				t.Errorf("lifetime %v: expires %v, %v; want %v", lifetime, s.Expires, err, want)
@@ -231,6 +233,64 @@ func TestLimitsBetweenGrantAndRedeem(t *testing.T) {
 		time.Sleep(30 * time.Second)
 		if _, _, _, err := h.Redeem(t.Context(), code, wiki, [32]byte{1}); !errors.Is(err, sessions.ErrTooLongAgo) {
 			t.Errorf("Redeem: %v, want %v", err, sessions.ErrTooLongAgo)
+		}
+	})
+}
+
+// To open a session, the sign-in must be younger than the shorter limit.
+func TestLimitsOldest(t *testing.T) {
+	for _, row := range []struct{ idle, lifetime, want time.Duration }{
+		{0, 0, 0}, {5, 0, 5}, {0, 5, 5}, {5, 9, 5}, {9, 5, 5}, {5, 5, 5},
+	} {
+		if got := (sessions.Limits{Idle: row.idle, Lifetime: row.lifetime}).Oldest(); got != row.want {
+			t.Errorf("Oldest of %v and %v = %v, want %v", row.idle, row.lifetime, got, row.want)
+		}
+	}
+}
+
+// A session ends by whatever comes first, used or not.
+func TestIdles(t *testing.T) {
+	now := time.Now()
+	for _, row := range []struct {
+		story         string
+		expires, seen time.Duration // of the session
+		root          time.Duration // last use of the portal session
+		own           time.Duration // idle limit of the app
+		want          time.Duration
+	}{
+		{"idle as all", 8 * time.Hour, 0, 0, 0, time.Hour},
+		{"idle as the portal session", 8 * time.Hour, 0, -time.Minute, 0, 59 * time.Minute},
+		{"too old before it is idle", 30 * time.Minute, 0, 0, 0, 30 * time.Minute},
+		{"idle by the app's limit", 8 * time.Hour, -time.Minute, 0, 5 * time.Minute, 4 * time.Minute},
+		{"too old before the app's limit", 2 * time.Minute, -time.Minute, 0, 5 * time.Minute, 2 * time.Minute},
+		{"idle as all before the app's limit", 8 * time.Hour, 0, -30 * time.Minute, 45 * time.Minute, 30 * time.Minute},
+	} {
+		m := &sessions.Manager{Limits: func(string) sessions.Limits { return sessions.Limits{Idle: row.own} }, Idle: time.Hour}
+		s := sessions.Session{ID: "child", Parent: "root", Seen: now.Add(row.seen), Expires: now.Add(row.expires)}
+		if got := m.Idles(s, sessions.Session{ID: "root", Seen: now.Add(row.root), Expires: now.Add(8 * time.Hour)}).Sub(now); got != row.want {
+			t.Errorf("%s: in %v, want %v", row.story, got, row.want)
+		}
+	}
+}
+
+// Where somebody said when the person proved who they are, the limits begin then.
+func TestLimitsBeginWithTheProof(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHouse(t)
+		h.Limits = func(string) sessions.Limits { return sessions.Limits{Lifetime: 20 * time.Minute} }
+		early := alice()
+		early.AuthTime = time.Now().Add(-10 * time.Minute)
+		root, _, err := h.Issue(t.Context(), early)
+		if err != nil {
+			t.Fatal(err)
+		}
+		child, token := h.enter(t, root, wiki)
+		time.Sleep(10*time.Minute - time.Second)
+		h.verify(t, token, wiki, child.ID, nil)
+		time.Sleep(time.Second)
+		h.verify(t, token, wiki, "", sessions.ErrExpired)
+		if h.Admits(root, wiki) {
+			t.Error("another session at the app is opened by a proof that is too old")
 		}
 	})
 }

@@ -142,6 +142,8 @@ func TestBentClaims(t *testing.T) {
 		{"exp negative", put("exp", -1)},
 		{"iat in two minutes", put("iat", now+120)},
 		{"iat negative", put("iat", -now)},
+		{"auth_time negative", put("auth_time", -1)},
+		{"auth_time after the last year", put("auth_time", 253402300800)},
 		{"sub number", put("sub", 17)},
 		{"amr text", put("amr", "fed")},
 		{"amr numbers", put("amr", []int{1})},
@@ -190,6 +192,9 @@ func TestBentClaims(t *testing.T) {
 		h.verify(t, secret.New(signed(t, h.key, headerOf(h.key.ID), row.claims)), portal, "", sessions.ErrNone)
 	}
 	h.verify(t, secret.New(signed(t, h.key, headerOf(h.key.ID), put("iat", now+30))), portal, s.ID, nil)
+	for _, told := range []int64{0, 253402300799} { // auth_time only informs
+		h.verify(t, secret.New(signed(t, h.key, headerOf(h.key.ID), put("auth_time", told))), portal, s.ID, nil)
+	}
 }
 
 // exp counts by itself, to the second, also for remembered tokens and beside a record that lives on.

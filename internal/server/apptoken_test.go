@@ -149,6 +149,7 @@ func TestAuthorizationBehindFrontProxies(t *testing.T) {
 		{"none", "/x", cookie, nil},
 		{"the app's own", "/x", append(bearer("of.another.kind"), cookie...), []string{"Bearer of.another.kind"}},
 		{"the app's own, of nobody", "/public/x", basic("a", "b"), []string{"Basic YTpi"}},
+		{"the app's own, by a scheme of its own", "/public/x", []string{"Authorization", "Negotiate " + basic("bob", bob)[1][len("Basic "):]}, []string{"Negotiate " + basic("bob", bob)[1][len("Basic "):]}},
 		{"an empty one", "/x", append([]string{"Authorization", ""}, cookie...), []string{""}},
 	} {
 		for _, dialect := range dialects {
@@ -391,9 +392,12 @@ func TestAppTokensAndFactors(t *testing.T) {
 	} {
 		for _, dialect := range dialects {
 			for _, one := range []struct {
-				lines []string
-				want  string
-			}{{token, row.token}, {cookie, row.session}} {
+				lines       []string
+				want, needs string
+			}{
+				{token, row.token, "This asks for factors or a recent sign-in, and an app token has neither."},
+				{cookie, row.session, "This asks for more factors than the session has."},
+			} {
 				a := h.asks(dialect, h.about(row.target, one.lines...))
 				word, reason, refused := strings.Cut(one.want, " ")
 				if !refused {
@@ -401,10 +405,30 @@ func TestAppTokensAndFactors(t *testing.T) {
 					continue
 				}
 				a.refuses(row.target, http.StatusForbidden, word)
+				detail := "The policy does not allow this. Give the decision_id to an administrator to learn why."
+				if word == "FactorNeeded" {
+					detail = one.needs
+				}
+				if a.field("detail") != detail {
+					t.Errorf("%s, %q: %q, want %q", row.target, one.lines[0], a.field("detail"), detail)
+				}
 				if d := h.explained(a.field("decision_id")); string(d.Then.Reason) != reason || d.Changed || len(d.Now.Needs) == 0 {
 					t.Errorf("%s, %q: explained as %+v", row.target, one.lines[0], d)
 				}
 			}
+		}
+	}
+}
+
+// Where nobody may, no better token would help, and none is asked for.
+func TestUselessTokensWhereNobodyMay(t *testing.T) {
+	t.Parallel()
+	h := open(t, https)
+	for _, dialect := range dialects {
+		a := h.asks(dialect, h.about("/closed/x", bearer("gw_x")...))
+		a.refuses(dialect, http.StatusForbidden, "Forbidden")
+		if d := h.explained(a.field("decision_id")); d.Then.Reason != policy.RuleDenies {
+			t.Errorf("%s: explained as %+v", dialect, d)
 		}
 	}
 }

@@ -194,6 +194,7 @@ func TestFindingsOnThePage(t *testing.T) {
 	t.Parallel()
 	h := open(t, https)
 	guard, err := policy.New(policy.Config{Apps: []policy.App{{Name: "wiki", Host: h.site.wiki, Rules: []policy.Rule{
+		{Name: "trial", Paths: []string{"/y"}, Deny: true, Observe: true},
 		{Name: "writers", Methods: []string{"PUT"}, Paths: []string{"/x"}, Allow: &policy.Subjects{SignedIn: true}},
 		{Name: "deciding", Paths: []string{"/x"}, Allow: &policy.Subjects{SignedIn: true}, Networks: []string{"192.0.2.0/24"}},
 		{Name: "later", Allow: &policy.Subjects{SignedIn: true}},
@@ -207,7 +208,7 @@ func TestFindingsOnThePage(t *testing.T) {
 			t.Errorf("the page does not say %q:\n%s", want, page)
 		}
 	}
-	for _, rest := range []string{"<bdi>writers</bdi> · paths", "<bdi>later</bdi>"} {
+	for _, rest := range []string{"<bdi>trial</bdi>", "<bdi>writers</bdi> · paths", "<bdi>later</bdi>"} {
 		if strings.Contains(page, rest) {
 			t.Errorf("the page says %q of a rule that did not decide:\n%s", rest, page)
 		}

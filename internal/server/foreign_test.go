@@ -217,8 +217,12 @@ func TestSignInByForeignToken(t *testing.T) {
 		token, err := h.corp.IDToken(c.field("challenge"))
 		h.must(err)
 		body := object("auth_origin", "corp", "token", token, "challenge_id", c.field("challenge_id"))
-		if got := b.post(login, body).who(); got.Login != "dave" || got.Token != "" || got.ServerFinal != "" {
+		a := b.post(login, body)
+		if got := a.who(); got.Login != "dave" || got.Token != "" || got.ServerFinal != "" {
 			t.Errorf("login: %+v, want dave", got)
+		}
+		if a.cookie(h.site.sessionCookie+"-device") != nil {
+			t.Error("the browser is known by a sign-in that was not by password")
 		}
 		before := h.rows()
 		b.post(login, body).refuses("again", http.StatusUnauthorized, "ChallengeNotFoundOrExpired")
@@ -308,6 +312,23 @@ func TestForeignTokensThatAreRefused(t *testing.T) {
 		}
 		h.unchanged(row.story, before)
 	}
+}
+
+// A foreign token changes nobody who is signed in: there is no page that could ask.
+func TestForeignTokenOfSomebodyElse(t *testing.T) {
+	both(t, func(t *testing.T, h *house) {
+		b := h.as(h.alice)
+		session := b.kept(h.Portal, h.site.sessionCookie)
+		c := b.post(h.Portal+"/.gateway/connect", `{"auth_origin":"corp","again":true}`).wants(http.StatusOK)
+		token, err := h.corp.IDToken(c.field("challenge"))
+		h.must(err)
+		before := h.rows()
+		b.post(h.Portal+"/.gateway/login", object("auth_origin", "corp", "token", token, "challenge_id", c.field("challenge_id"))).
+			refuses("dave's, where alice is signed in", http.StatusBadRequest, "BadRequest")
+		if got := b.kept(h.Portal, h.site.sessionCookie); got != session || h.live(h.dave) != 0 || len(h.rows().sessions) != len(before.sessions) {
+			t.Error("the session has changed")
+		}
+	})
 }
 
 // Nothing that a stranger says makes the gateway ask somebody.

@@ -14,6 +14,7 @@ import (
 	"sync"
 	"testing"
 
+	"gateway/internal/accounts"
 	"gateway/internal/identity"
 	"gateway/policy"
 	"gateway/sessions"
@@ -207,7 +208,12 @@ func TestSignInWithoutASession(t *testing.T) {
 			}
 		}
 		h.asksOf(sound)
-		h.as(h.alice)
+		b := h.as(h.alice)
+		h.asksOf(stuck{sound})
+		a := b.post(h.Portal+"/.gateway/login", h.alice.answers(b.again("alice")))
+		if a.refuses("where the session before cannot be ended", http.StatusServiceUnavailable, "Unavailable"); a.cookie(h.site.sessionCookie) != nil {
+			t.Errorf("Set-Cookie %q, want no session", a.header["Set-Cookie"])
+		}
 	})
 }
 
@@ -262,5 +268,34 @@ func TestShutOutWhileSigningIn(t *testing.T) {
 			t.Errorf("login says %+v, want the id alone", got)
 		}
 		h.dead("what was opened", h.Portal, b.kept(h.Portal, h.site.sessionCookie))
+	})
+}
+
+// late is a register's store that says of everybody what has come to be of them
+// since their password was looked at.
+type late struct {
+	accounts.Store
+
+	status identity.Status
+	says   error
+}
+
+func (l late) Account(ctx context.Context, id string) (accounts.Account, error) {
+	a, err := l.Store.Account(ctx, id)
+	a.Status = l.status
+	return a, errors.Join(err, l.says)
+}
+
+// Whoever is shut out between two looks at them is told what everybody is told.
+func TestShutOutBetweenTwoLooks(t *testing.T) {
+	both(t, func(t *testing.T, h *house) {
+		for story, store := range map[string]late{"disabled": {h.store, identity.Disabled, nil}, "gone": {h.store, identity.Active, accounts.ErrNone}} {
+			h.between(func() { h.server.Register.Store, h.server.Register.Cache = store, nil })
+			b := h.browser()
+			a := b.login(h.bob)
+			if a.refuses(story, http.StatusUnauthorized, "BadUserOrPassword"); a.header["Set-Cookie"] != nil || h.live(h.bob.id) != 0 {
+				t.Errorf("%s: Set-Cookie %q, %d sessions", story, a.header["Set-Cookie"], h.live(h.bob.id))
+			}
+		}
 	})
 }

@@ -154,6 +154,9 @@ func (h *house) stepsUp(a answer, sends, age string) {
 	if got, want := a.header.Get("Www-Authenticate"), `Bearer realm="gateway", error="insufficient_user_authentication", max_age="`+age+`"`; got != want {
 		h.Errorf("%s: WWW-Authenticate: %s, want %s", a.asked, got, want)
 	}
+	if got, want := a.field("detail"), "This asks for a more recent sign-in. Sign in again at the address in X-Gateway-Sign-In."; got != want {
+		h.Errorf("%s: %q, want %q", a.asked, got, want)
+	}
 }
 
 // What the provider says of the time of the proof counts, and that it says
