@@ -46,6 +46,8 @@ func TestTokensAtFrontProxies(t *testing.T) {
 				{"where everybody may", "one.localhost", "/public/x", "Bearer " + token, 200, "alice", ""},
 				{"in the wrong place, where everybody may", "one.localhost", "/public/x", odd, 200, "", ""},
 				{"that is none, where everybody may", "one.localhost", "/public/x", "Bearer " + token + "x", 200, "", ""},
+				{"in somebody's brackets, where everybody may", "one.localhost", "/public/x", "Bearer <" + token + ">", 200, "", ""},
+				{"beside another, where everybody may", "one.localhost", "/public/x", basic + ", Basic YTpi", 200, "", ""},
 				{"at another app", "two.other.localhost", "/x", "Bearer " + token, 401, "", ""},
 				{"the app's own", "one.localhost", "/public/x", "Bearer of.another.kind", 200, "", "Bearer of.another.kind"},
 				{"the app's own password", "one.localhost", "/public/x", "Basic YWxpY2U6c2VjcmV0", 200, "", "Basic YWxpY2U6c2VjcmV0"},

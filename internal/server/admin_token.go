@@ -93,6 +93,9 @@ func (s *Server) tokenFor(ctx context.Context, n AdminNewToken) (sessions.AppTok
 	if len(links) > 0 {
 		t.Provider = links[0].Provider
 	}
+	if !s.stands(t.Provider) {
+		return sessions.AppToken{}, explain(errBad, "The door that the person has come by is shut: the configuration has it no more, and no token of theirs counts until it has.")
+	}
 	if !s.Policy.Load().TakesToken(n.App, principalOf(u, t)) {
 		return sessions.AppToken{}, explain(errBad, "No rule of the app lets this person in by a token: gateway policy explain --token --as LOGIN METHOD URL says why. A token has the groups that an administrator has given, and none of a provider's.")
 	}

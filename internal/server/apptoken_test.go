@@ -12,6 +12,7 @@ import (
 	"gateway/internal/identity"
 	"gateway/internal/server"
 	"gateway/policy"
+	"gateway/sessions"
 )
 
 // issues makes an app token of somebody, and returns it with its record.
@@ -525,4 +526,21 @@ func TestAppTokensOfAShutDoor(t *testing.T) {
 	h.between(func() { h.server.Local = nil })
 	h.program().get(h.Wiki+"/x", bob...).refuses("by password", http.StatusUnauthorized, "SessionExpired")
 	h.program().get(h.Wiki+"/x", dave...).wants(http.StatusOK)
+	h.command(http.MethodPost, "/tokens", server.AdminNewToken{User: "bob", App: "wiki", Name: "x", Seconds: 60}).refuses("a new one", http.StatusBadRequest, "BadRequest")
+	h.issues("dave", "wiki")
+}
+
+// The limits that an app has for its sessions are none of a token.
+func TestAppTokensAndLimits(t *testing.T) {
+	t.Parallel()
+	h := open(t, https)
+	token, cookie := bearer(h.issues("bob", "wiki").Token), h.at(h.bob)
+	h.limits(sessions.Limits{Idle: 10 * time.Minute, Lifetime: 20 * time.Minute})
+	h.clock.pass(30 * time.Minute)
+	for _, dialect := range dialects {
+		h.asks(dialect, h.about("/x", token...)).wants(http.StatusOK)
+		if a := h.asks(dialect, h.about("/x", cookie...)); a.decision() != "login" {
+			t.Errorf("%s: a session of half an hour: %s", dialect, a.decision())
+		}
+	}
 }
