@@ -9,6 +9,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 )
 
 // A gateway that is down lets nothing pass, public pages included, behind each
@@ -25,22 +26,37 @@ func TestGatewayDown(t *testing.T) {
 				if resp.StatusCode < 500 {
 					t.Errorf("%s = %d while the gateway is down", path, resp.StatusCode)
 				}
+				eventually(t, "nobody waits for the refusal of "+path, func() bool {
+					began := time.Now()
+					resp, _ := visit(t, "GET", s.at("one.localhost")+path, nil)
+					return resp.StatusCode >= 500 && time.Since(began) < time.Second
+				})
 			}
 			if app.hits() != 0 {
 				t.Error("the app was reached")
 			}
+			s.serve()
+			eventually(t, "the gateway is back", func() bool {
+				resp, _ := visit(t, "GET", s.at("one.localhost")+"/public/x", nil)
+				return resp.StatusCode == http.StatusOK && app.hits() > 0
+			})
 		})
 	}
 }
 
-// impostor is what answers at a site's authz in place of a gateway.
+// impostor is what answers at a site's authz in place of a gateway. What its
+// listen answers is no page.
 func impostor(t *testing.T, answer http.HandlerFunc) *site {
 	t.Helper()
 	fake := httptest.NewServer(answer)
 	t.Cleanup(fake.Close)
-	s := &site{t: t, web: plain, folder: t.TempDir(), public: freePort(t), listen: freePort(t)}
-	if _, err := fmt.Sscanf(fake.URL, "http://127.0.0.1:%d", &s.authz); err != nil {
-		t.Fatal(err)
+	mute := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusServiceUnavailable) }))
+	t.Cleanup(mute.Close)
+	s := &site{t: t, web: plain, folder: t.TempDir(), public: freePort(t)}
+	for url, port := range map[string]*int{fake.URL: &s.authz, mute.URL: &s.listen} {
+		if _, err := fmt.Sscanf(url, "http://127.0.0.1:%d", port); err != nil {
+			t.Fatal(err)
+		}
 	}
 	return s
 }
