@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"fmt"
@@ -177,7 +178,9 @@ func ready(t testing.TB, management int) bool {
 // visit sends one request without a cookie jar and without following redirects.
 func visit(t *testing.T, method, url string, header map[string]string) (reply, string) {
 	t.Helper()
-	req, err := http.NewRequestWithContext(t.Context(), method, url, nil)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, method, url, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -212,8 +215,11 @@ func raw(t *testing.T, port int, text string) string {
 	if _, err := io.WriteString(c, text); err != nil {
 		t.Fatal(err)
 	}
+	_ = c.SetReadDeadline(time.Now().Add(patience))
+	r := bufio.NewReader(c)
+	_, _ = r.Peek(1) // a busy machine may let the first byte wait
 	_ = c.SetReadDeadline(time.Now().Add(2 * time.Second))
-	answer, _ := io.ReadAll(c)
+	answer, _ := io.ReadAll(r)
 	return string(answer)
 }
 
