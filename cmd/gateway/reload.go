@@ -35,6 +35,7 @@ func (s *service) reloads(ctx context.Context, from source, hangup <-chan os.Sig
 			asked = true
 			files.look()
 		case <-tick.C:
+			tick.Reset(lookEvery) // from now on, however late this one comes: two looks are never close to each other
 			if !files.due() {
 				continue
 			}
