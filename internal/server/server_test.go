@@ -402,5 +402,13 @@ func sorted(all []string) []string { return slices.Sorted(slices.Values(all)) }
 // uncached lets every question reach the store.
 func (h *house) uncached() { h.asksOf(h.store) }
 
-// asksOf has sessions kept elsewhere.
-func (h *house) asksOf(store sessions.Store) { h.between(func() { h.server.Sessions.Store = store }) }
+// asksOf has sessions kept elsewhere, by a manager that knows nothing yet.
+func (h *house) asksOf(store sessions.Store) {
+	old := h.server.Sessions
+	h.between(func() {
+		h.server.Sessions = &sessions.Manager{
+			Store: store, Codes: old.Codes, Signer: old.Signer, Issuer: old.Issuer, Lifetime: old.Lifetime, Idle: old.Idle,
+			TouchEvery: old.TouchEvery, Limits: old.Limits, OnTouchError: old.OnTouchError, Now: old.Now,
+		}
+	})
+}
