@@ -182,11 +182,8 @@ or deleted since are as they were.`,
 			if err != nil {
 				return err
 			}
-			k, err := keysToRestore(c, keys, fromStdin)
-			if err != nil {
-				return err
-			}
-			return restore(c, cfg, args[0], k, newKeys)
+			ask := func() (backup.Keys, error) { return keysToRestore(c, keys, fromStdin) }
+			return restore(c, cfg, args[0], ask, newKeys)
 		},
 	}
 	c.Flags().StringVar(&keys, "keys", "", "the file that \"backup --keys\" wrote")
@@ -214,7 +211,7 @@ func keysToRestore(c *cobra.Command, path string, fromStdin bool) (backup.Keys, 
 	return backup.OpenKeys(file, passphrase)
 }
 
-func restore(c *cobra.Command, cfg *config.Config, path string, k backup.Keys, newKeys bool) error {
+func restore(c *cobra.Command, cfg *config.Config, path string, keys func() (backup.Keys, error), newKeys bool) error {
 	file, err := os.Open(path) //nolint:gosec // the operator names it
 	if err != nil {
 		return err
@@ -224,7 +221,7 @@ func restore(c *cobra.Command, cfg *config.Config, path string, k backup.Keys, n
 	if err != nil {
 		return err
 	}
-	m, r, err := restoreInto(c.Context(), dir, file, k, newKeys)
+	m, r, err := restoreInto(c.Context(), dir, file, keys, newKeys)
 	if err = errors.Join(err, dir.Close()); err != nil {
 		return err
 	}
@@ -242,8 +239,8 @@ func restore(c *cobra.Command, cfg *config.Config, path string, k backup.Keys, n
 }
 
 // restoreInto puts together beside the rest what a backup holds, and makes it
-// count when all of it is right.
-func restoreInto(ctx context.Context, dir *datadir.Dir, file *os.File, k backup.Keys, newKeys bool) (backup.Manifest, sqlite.Restored, error) {
+// count when all of it is right. Nobody is asked for a passphrase in vain.
+func restoreInto(ctx context.Context, dir *datadir.Dir, file *os.File, keys func() (backup.Keys, error), newKeys bool) (backup.Manifest, sqlite.Restored, error) {
 	stage, err := dir.Stage()
 	if err != nil {
 		return backup.Manifest{}, sqlite.Restored{}, err
@@ -252,6 +249,10 @@ func restoreInto(ctx context.Context, dir *datadir.Dir, file *os.File, k backup.
 	m, err := backup.Read(file, stage, sqlite.FileName)
 	if err != nil {
 		return m, sqlite.Restored{}, fmt.Errorf("%s: %w", file.Name(), err)
+	}
+	k, err := keys()
+	if err != nil {
+		return m, sqlite.Restored{}, err
 	}
 	if !newKeys && m.Keys != k.ID() {
 		return m, sqlite.Restored{}, fmt.Errorf("the keys %s are not those of this backup, which are %s", k.ID(), m.Keys)

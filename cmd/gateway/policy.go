@@ -189,7 +189,7 @@ func writtenDecision(data, id string, unknown error) (server.AdminDecision, erro
 	case err != nil:
 		return server.AdminDecision{}, err
 	case len(found) == 0:
-		return server.AdminDecision{}, unknown
+		return server.AdminDecision{}, fmt.Errorf("%w Nor has the audit log one: gateway audit list --kind refusal shows those that it has", unknown)
 	}
 	l := found[0]
 	d := server.AdminDecision{
