@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"gateway/internal/cases"
+	"gateway/internal/identity"
 	"gateway/policy"
 )
 
@@ -86,5 +87,29 @@ func TestReport(t *testing.T) {
 	}
 	if err := xml.Unmarshal(report.JUnit(), &suite); err != nil || suite.Failures != 1 || len(suite.Cases) != 2 || suite.Cases[0].Failure != nil || suite.Cases[1].Failure == nil || !strings.Contains(suite.Cases[1].Name, "<name>") {
 		t.Errorf("JUnit reads %+v, %v\n%s", suite, err, report.JUnit())
+	}
+}
+
+// What strangers chose, a path or a login, drives no terminal from a comparison
+// either, and begins no line of its own.
+func TestDiffIsPrintable(t *testing.T) {
+	made := func(allow policy.Subjects) *policy.Policy {
+		p, err := policy.New(policy.Config{Apps: []policy.App{{Name: "wiki", Host: "wiki.test", Allow: &allow}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return p
+	}
+	hostile := "eve\x1b]0;x\x07\n+ GET wiki.test/ as alice\u202e\u009b31m"
+	d := cases.Compare(made(policy.Subjects{SignedIn: true}), made(policy.Subjects{Users: []string{"bob"}}), []cases.Asked{{
+		Title: "GET wiki.test/\u009b as " + hostile, Who: hostile,
+		Request: policy.Request{Method: "GET", Host: "wiki.test", Path: "/", Who: &identity.Principal{UserID: "u", Login: hostile}, Now: time.Now()},
+	}})
+	var text bytes.Buffer
+	if err := d.Write(&text); err != nil || len(d.Losses) != 1 {
+		t.Fatalf("%+v, %v", d, err)
+	}
+	if got := text.String(); strings.ContainsAny(got, "\x1b\x07\u202e\u009b") || strings.Count(got, "\n") != 3 {
+		t.Errorf("it reads %q", got)
 	}
 }

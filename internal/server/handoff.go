@@ -56,6 +56,7 @@ type entering struct {
 	Target  string    `json:"t"`
 	Again   bool      `json:"a"` // the flow was restarted once
 	Expires time.Time `json:"x"`
+	MaxAge  int64     `json:"m,omitempty"` // as of the request, should it begin anew
 }
 
 // appSignIn begins the hand-off.
@@ -84,7 +85,7 @@ func (s *Server) begin(c *gin.Context, there returnto.Address, age time.Duration
 	if len(kept.String()) > maxKept {
 		kept = returnto.Address{}
 	}
-	cookie, err := sealJSON(s.Seals.Enter, entering{Target: kept.String(), Again: again, Expires: expires})
+	cookie, err := sealJSON(s.Seals.Enter, entering{Target: kept.String(), Again: again, Expires: expires, MaxAge: int64(age / time.Second)})
 	if err != nil {
 		return err
 	}
@@ -294,7 +295,7 @@ func (s *Server) recoverFlow(c *gin.Context, kept entering, cause error) error {
 	case kept.Again:
 		return flowError{fmt.Errorf("%w: %w", errFlow, cause), there.String()}
 	}
-	return s.begin(c, there, 0, true)
+	return s.begin(c, there, time.Duration(kept.MaxAge)*time.Second, true)
 }
 
 func sealJSON(box Sealer, v any) (string, error) {

@@ -438,6 +438,24 @@ func TestStepUpByAddress(t *testing.T) {
 	})
 }
 
+// A flow that begins anew, since its code came too late, asks for what it asked
+// for before.
+func TestStepUpByAddressBegunAnew(t *testing.T) {
+	both(t, func(t *testing.T, h *house) {
+		h.recent()
+		b := h.as(h.bob)
+		late := b.code(h.Wiki + "/.gateway/sign-in?rd=/x&max_age=300")
+		h.clock.pass(6 * time.Minute)
+		page, way := b.visit(late)
+		h.confirms(page, "bob", true, false)
+		b.proves(h.bob).wants(http.StatusOK)
+		page, back := b.visit(way[len(way)-1])
+		if page.wants(http.StatusOK); back[len(back)-1] != h.Wiki+"/x" {
+			t.Errorf("it ends at %q", back)
+		}
+	})
+}
+
 // What no door can bring is refused, and nobody is sent anywhere for it.
 func TestStepUpThatCannotHelp(t *testing.T) {
 	both(t, func(t *testing.T, h *house) {
