@@ -189,7 +189,7 @@ func (a *Allows) write(region *allowRegion, b *allowBucket, slot int, tag uint64
 func (r *allowRegion) known(who *identity.Principal) *identity.Principal {
 	for b := range r {
 		for i := range allowSlots {
-			if one := r[b].entries[i].Load(); one != nil && one.Who != nil && same(one.Who, who) {
+			if one := r[b].entries[i].Load(); one != nil && same(one.Who, who) {
 				return one.Who
 			}
 		}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/netip"
+	"reflect"
 	"slices"
 	"strings"
 	"sync"
@@ -41,6 +42,7 @@ func (h *house) allowed() []string {
 // refuses, and what passes beyond it, is not.
 func TestAllowsAreListed(t *testing.T) {
 	both(t, func(t *testing.T, h *house) {
+		listing(h)
 		bob, alice := h.at(h.bob), h.at(h.alice)
 		guest := h.guest(h.letsGuests(server.AdminGuest{Paths: []string{"/**"}}).Link)
 		h.server.Allows.Forget()
@@ -52,6 +54,9 @@ func TestAllowsAreListed(t *testing.T) {
 		h.asks(forwardAuth, h.about("/public/x")).wants(http.StatusOK)
 		h.asks(forwardAuth, h.about("/x"))
 		h.asks(forwardAuth, h.about("/admin/x", bob...)).wants(http.StatusForbidden)
+		preflight := h.about("/x", append(sends(spa, "cross-site"), "Access-Control-Request-Method", "PUT")...)
+		preflight.method = http.MethodOptions
+		h.asks(forwardAuth, preflight).wants(http.StatusOK)
 		h.asks(forwardAuth, h.about("/guest", guest...)).wants(http.StatusOK)
 		h.asks(forwardAuth, h.about("/"+strings.Repeat("x", 600), bob...)).wants(http.StatusOK)
 		h.program().get(h.Wiki+"/y", bob...).wants(http.StatusOK)
@@ -115,6 +120,8 @@ func TestAllowsAreDistinct(t *testing.T) {
 		{"another door", asking(with(func(p *identity.Principal) { p.Origin = "corp" }), "192.0.2.1", "/a"), 1},
 		{"by a token", asking(with(func(p *identity.Principal) { p.Token = true }), "192.0.2.1", "/a"), 1},
 		{"somebody else", asking(with(func(p *identity.Principal) { p.UserID = "u2" }), "192.0.2.1", "/a"), 1},
+		{"a path of 512 bytes", asking(&bob, "192.0.2.1", "/"+strings.Repeat("x", 511)), 1},
+		{"a longer path", asking(&bob, "192.0.2.1", "/"+strings.Repeat("x", 512)), 0},
 		{"nobody", asking(nil, "192.0.2.1", "/a"), 1},
 		{"nobody from elsewhere", asking(nil, "203.0.113.1", "/a"), 0},
 		{"other groups, soon", asking(with(func(p *identity.Principal) { p.Groups = []string{"ops"} }), "192.0.2.1", "/a"), 0},
@@ -206,6 +213,13 @@ func TestAllowsAtOnce(t *testing.T) {
 	if s.Allows.Forget(); len(s.Allows.Listed()) != 0 {
 		t.Error("something is remembered still")
 	}
+	s.Allows.Second()
+	for range 2 { // and may come again
+		s.Allowed(asking(&identity.Principal{UserID: "u1", Groups: []string{"a"}}, "192.0.2.1", "/299"))()
+	}
+	if got := s.Allows.Listed(); len(got) != 1 {
+		t.Errorf("remembered again is %+v", got)
+	}
 }
 
 // New ones are taken each second, and known ones written anew each minute.
@@ -224,9 +238,16 @@ func TestAllowsInTime(t *testing.T) {
 		if got := len(s.Allows.Listed()); got != first+1 {
 			t.Errorf("a second later %d, want %d", got, first+1)
 		}
-		time.Sleep(time.Minute)
+		written := time.Now()
+		time.Sleep(20 * time.Second)
 		s.Allowed(asking(nil, "", "/more"))()
 		all := s.Allows.Listed()
+		if last := all[len(all)-1].Now; !last.Equal(written) {
+			t.Errorf("what was asked again soon was written %v later", last.Sub(written))
+		}
+		time.Sleep(time.Minute)
+		s.Allowed(asking(nil, "", "/more"))()
+		all = s.Allows.Listed()
 		if since := time.Since(all[len(all)-1].Now); since != 0 {
 			t.Errorf("what was asked again was written %v ago", since)
 		}
@@ -307,5 +328,78 @@ func BenchmarkObserve(b *testing.B) {
 				handOver()
 			}
 		})
+	}
+}
+
+// A person is kept once for all that they ask for, and anew when anything about
+// them has changed; what is kept belongs to nobody else.
+func TestAllowsKeepPeople(t *testing.T) {
+	s := remembering(time.Now)
+	proved := time.Now()
+	bob := func() *identity.Principal {
+		return &identity.Principal{UserID: "u1", Login: "bob", Name: "Bob", Email: "bob@example.com", EmailVerified: true, Origin: "local", AuthTime: proved, AMR: []string{"pwd"}, Groups: []string{"staff"}}
+	}
+	kept := func(who *identity.Principal, path string) *identity.Principal {
+		t.Helper()
+		s.Allowed(asking(who, "192.0.2.1", path))()
+		for _, r := range s.Allows.Listed() {
+			if string(r.Path) == path {
+				return r.Who
+			}
+		}
+		t.Fatalf("%s is not remembered", path)
+		return nil
+	}
+	first := bob()
+	one := kept(first, "/0")
+	if one == first || kept(bob(), "/1") != one {
+		t.Error("the same person is kept twice, or is the one who asks")
+	}
+	first.Login, first.Groups[0], first.AMR[0] = "x", "x", "x"
+	if want := bob(); !reflect.DeepEqual(one, want) {
+		t.Errorf("kept is %+v, want %+v", one, want)
+	}
+	for i, change := range []func(*identity.Principal){
+		func(p *identity.Principal) { p.Login = "robert" },
+		func(p *identity.Principal) { p.Name = "Robert" },
+		func(p *identity.Principal) { p.Email = "robert@example.com" },
+		func(p *identity.Principal) { p.EmailVerified = false },
+		func(p *identity.Principal) { p.Origin = "corp" },
+		func(p *identity.Principal) { p.AuthTime = proved.Add(time.Second) },
+		func(p *identity.Principal) { p.Token = true },
+		func(p *identity.Principal) { p.AMR = []string{"pwd", "otp"} },
+		func(p *identity.Principal) { p.Groups = []string{"ops"} },
+	} {
+		want := bob()
+		change(want)
+		if got := kept(want, fmt.Sprint("/changed/", i)); !reflect.DeepEqual(got, want) {
+			t.Errorf("kept is %+v, want %+v", got, want)
+		}
+	}
+	for i := range 400 { // some of them stand where bob does
+		want := bob()
+		want.UserID = fmt.Sprint("v", i)
+		s.Allowed(asking(want, "192.0.2.1", "/"+want.UserID))()
+	}
+	for _, r := range s.Allows.Listed() {
+		if path := string(r.Path); path[1] == 'v' && path[1:] != r.Who.UserID {
+			t.Errorf("%s was asked for by %s", path, r.Who.UserID)
+		}
+	}
+}
+
+// Minutes are counted to the end of their bits and on.
+func TestAllowsOverTheLastMinute(t *testing.T) {
+	s := remembering(time.Now)
+	s.Allows.Minutes(1<<16 - 1)
+	who := &identity.Principal{UserID: "u1"}
+	for i := range 3000 {
+		if i%400 == 0 {
+			s.Allows.Second()
+		}
+		s.Allowed(asking(who, "192.0.2.1", fmt.Sprint("/", i)))()
+	}
+	if got := len(s.Allows.Listed()); got != 256 {
+		t.Errorf("%d are remembered, want 256", got)
 	}
 }

@@ -260,6 +260,7 @@ func TestBasicInOneSpelling(t *testing.T) {
 		"of another user":           {"Basic " + encode("bob:"+token), "no"},
 		"of the user in other case": {"Basic " + encode("Alice:"+token), "no"},
 		"behind a second colon":     {"Basic " + encode("alice:x:"+token), "no"},
+		"by another scheme":         {"Negotiate " + good, "no"},
 		"as it is, unencoded":       {"Basic alice:" + token, "no"},
 		"with a blank for a colon":  {"Basic " + encode("alice "+token), "no"},
 		"with a letter before it":   {"Basic " + encode("alice:x"+token), "no"},

@@ -1,6 +1,7 @@
 package server_test
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"net/http"
@@ -135,19 +136,34 @@ func besides(effect, observed string) string {
 func TestNotObserved(t *testing.T) {
 	h := open(t, https, listing)
 	bob := h.at(h.bob)
-	h.rules(tightening(h))
+	c := tightening(h)
+	c.Apps[0].Rules = slices.Insert(c.Apps[0].Rules, 3, policy.Rule{Paths: []string{"/open"}, Allow: everyone})
+	h.rules(c)
 	h.asks(forwardAuth, question{"GET", h.site.scheme, h.site.board, "/plans/x", "192.0.2.1", nil}) // not observed
 	h.asks(forwardAuth, question{"GET", h.site.scheme, "nowhere.example.com", "/", "192.0.2.1", nil})
 	act := h.about("/plans/x", slices.Concat(bob, sends(sibling, "same-site"))...)
 	act.method = http.MethodPost
 	h.asks(forwardAuth, act).wants(http.StatusForbidden) // a page of another origin
+	act.target = "/open"                                 // where it passes as nobody's
+	h.asks(forwardAuth, act).wants(http.StatusOK).says("a page of another origin")
 	preflight := h.about("/plans/x", slices.Concat(sends(spa, "cross-site"), []string{"Access-Control-Request-Method", "PUT"})...)
 	preflight.method = http.MethodOptions
 	h.asks(forwardAuth, preflight).wants(http.StatusOK)
 	h.asks(forwardAuth, h.about("/plans/..%2fx", bob...)) // no question
 	h.asks(forwardAuth, h.about("/plans/x", bearer("gw_A")...)).wants(http.StatusUnauthorized)
 	h.asks(forwardAuth, h.about("/plans/x", bob...)).wants(http.StatusOK)
-	if got := h.observed(1); got.Asked != 1 || len(got.Differences) != 1 {
+	act.headers = slices.Concat(bob, sends(h.Wiki, "same-origin")) // its own page
+	h.asks(forwardAuth, act).wants(http.StatusOK)
+	if got := h.observed(2); got.Asked != 2 || len(got.Differences) != 1 {
+		t.Errorf("observed %+v", got)
+	}
+	h.between(func() {
+		h.server.Register.Cache = nil
+		h.server.Register.Store = forgetful{h.store, errors.New("the disk is on fire")}
+	})
+	h.asks(forwardAuth, h.about("/open", bob...)).wants(http.StatusOK).says("of whom it cannot be told who they are")
+	h.asks(forwardAuth, h.about("/plans/x")).wants(http.StatusUnauthorized)
+	if got := h.observed(3); got.Asked != 3 {
 		t.Errorf("observed %+v", got)
 	}
 	var all server.AdminObserved
@@ -277,6 +293,7 @@ func TestDifferencesAreBounded(t *testing.T) {
 		ask(of(0), "x."+h.site.wiki, fmt.Sprint("/b/", i))
 		ask(nil, "x."+h.site.wiki, fmt.Sprint("/b/", i))
 	}
+	ask(of(0), "x."+h.site.wiki, "/b/0")
 	ask(of(0), "x."+h.site.wiki, "/a/"+strings.Repeat("ü", 300))
 	var all server.AdminObserved
 	h.command(http.MethodGet, "/observed", nil).decode(&all)
@@ -284,15 +301,17 @@ func TestDifferencesAreBounded(t *testing.T) {
 	for _, d := range all.Apps[0].Differences {
 		perPerson[d.Login]++
 		switch {
-		case d.Path == "" && (d.Times != 10 || d.Method != "" || d.Host != ""), strings.HasPrefix(d.Path, "/a/") && (len(d.Path) > 260 || !strings.HasSuffix(d.Path, "ü…")):
+		case d.Path == "/b/0" && d.Login != "" && d.Times != 2, d.Path == "" && (d.Times != 10 || d.Method != "" || d.Host != ""), strings.HasPrefix(d.Path, "/a/") && (len(d.Path) > 260 || !strings.HasSuffix(d.Path, "ü…")):
 			t.Errorf("%+v", d)
 		}
 	}
-	if perPerson["person0"] != 52 || perPerson[""] != 51 || all.Lost != 0 || all.Apps[0].Differ != 121 {
+	if perPerson["person0"] != 52 || perPerson[""] != 51 || all.Lost != 0 || all.Apps[0].Differ != 122 {
 		t.Errorf("%v, %d differ, %d were forgotten", perPerson, all.Apps[0].Differ, all.Lost)
 	}
 	for i := range 4100 {
-		ask(of(1+i), "x."+h.site.wiki, "/")
+		if ask(of(1+i), "x."+h.site.wiki, "/"); i == 3000 {
+			ask(of(0), "x."+h.site.wiki, "/b/0") // what comes up again is kept
+		}
 	}
 	h.command(http.MethodGet, "/observed", nil).decode(&all)
 	strangers := 0
@@ -303,6 +322,141 @@ func TestDifferencesAreBounded(t *testing.T) {
 	}
 	if len(all.Apps[0].Differences) != 4000+51 || strangers != 51 || all.Lost != 152 {
 		t.Errorf("%d differences, %d of strangers, %d were forgotten", len(all.Apps[0].Differences), strangers, all.Lost)
+	}
+	hers := func() (paths []string) {
+		h.command(http.MethodGet, "/observed", nil).decode(&all)
+		for _, d := range all.Apps[0].Differences {
+			if d.Login == "person0" {
+				paths = append(paths, d.Path)
+			}
+		}
+		return paths
+	}
+	if got := hers(); !slices.Equal(got, []string{"/b/0"}) {
+		t.Errorf("of the first person %q are left", got)
+	}
+	ask(of(0), "x."+h.site.wiki, "/b/1") // what was forgotten may come again
+	if got := hers(); !slices.Equal(got, []string{"/b/0", "/b/1"}) {
+		t.Errorf("of the first person %q are left", got)
+	}
+	for i := range 60 {
+		ask(of(0), "x."+h.site.wiki, fmt.Sprint("/b/", i))
+	}
+	if got := hers(); len(got) != 51 {
+		t.Errorf("of the first person there are %d, want 50 and the rest", len(got))
+	}
+
+	lost := all.Lost
+	wiki := policy.App{Name: "wiki", Host: "*." + h.site.wiki, Allow: everyone, Observe: &policy.Candidate{Rules: []policy.Rule{{Paths: []string{"/a/**"}, Deny: true}, {Deny: true}}}}
+	h.rules(policy.Config{Apps: []policy.App{wiki, {Name: "board", Host: h.site.board, Allow: signedIn}}})
+	if hers(); all.Lost != lost {
+		t.Errorf("another app has changed: %d are forgotten, want %d", all.Lost, lost)
+	}
+	wiki.Allow = signedIn
+	h.rules(policy.Config{Apps: []policy.App{wiki}})
+	if hers(); all.Lost != 0 || len(all.Apps[0].Differences) != 0 {
+		t.Errorf("begun anew with %d differences, %d forgotten", len(all.Apps[0].Differences), all.Lost)
+	}
+}
+
+// Losses stand before gains, gains before all else; apps stand by name; a long
+// path is cut.
+func TestObservedInOrder(t *testing.T) {
+	h := open(t, https)
+	c := policy.Config{Apps: []policy.App{{Name: "wiki", Host: h.site.wiki, Rules: []policy.Rule{
+		{Paths: []string{"/z"}, Deny: true, Observe: true},
+		{Paths: []string{"/m"}, Allow: everyone, Observe: true},
+		{Paths: []string{"/a"}, Deny: true, Observe: true},
+		{Paths: []string{"/long/**"}, Deny: true, Observe: true},
+		{Paths: []string{"/m"}, Deny: true},
+		{Allow: signedIn},
+	}}}}
+	want := []string{"wiki"}
+	for _, name := range []string{"tea", "soup", "rice", "milk", "jam", "eggs", "cake"} {
+		c.Apps = append(c.Apps, policy.App{Name: name, Host: name + "." + h.site.wiki, Allow: signedIn, Observe: &policy.Candidate{Allow: inAdmins}})
+		want = append(want, name)
+	}
+	h.rules(c)
+	bob := &identity.Principal{UserID: "u1", Login: "bob", Origin: "local", AMR: []string{"pwd"}}
+	ask := func(who *identity.Principal, path string) {
+		h.server.Observer.Decide(h.server.Policy.Load(), policy.Request{Method: "GET", Host: canonical.Host(h.site.wiki), Path: canonical.Path(path), Who: who, Now: time.Now()})
+	}
+	ask(nil, "/a")
+	ask(bob, "/m")
+	ask(bob, "/z")
+	var paths []string
+	for _, d := range h.observed(3).Differences {
+		paths = append(paths, d.Path)
+	}
+	if !slices.Equal(paths, []string{"/z", "/m", "/a"}) {
+		t.Errorf("listed are %q, want what is lost, what is gained, and the rest", paths)
+	}
+	var all server.AdminObserved
+	h.command(http.MethodGet, "/observed", nil).decode(&all)
+	var names []string
+	for _, app := range all.Apps {
+		names = append(names, app.App)
+	}
+	if !slices.Equal(names, sorted(want)) || all.File != nil {
+		t.Errorf("apps %q, file %v", names, all.File)
+	}
+	for length, want := range map[int]int{256: 256, 257: 256 + len("…")} {
+		path := "/long/" + strings.Repeat("x", length-len("/long/"))
+		ask(bob, path)
+		found := slices.ContainsFunc(h.observed(4).Differences, func(d server.AdminDifference) bool { return len(d.Path) == want })
+		if !found {
+			t.Errorf("a path of %d bytes is not told by %d", length, want)
+		}
+	}
+	file := server.AdminObservedFile{Path: "next.yaml", Wrong: []string{"apps.wiki: unknown"}}
+	h.server.Observer.Know(h.server.Policy.Load(), file, time.Now())
+	if h.command(http.MethodGet, "/observed", nil).decode(&all); all.File == nil || all.File.Path != file.Path || !slices.Equal(all.File.Wrong, file.Wrong) {
+		t.Errorf("the file is %+v, want %+v", all.File, file)
+	}
+}
+
+// A decision by rules that count no more is not kept, nobody's or anybody's; and
+// nothing has to listen, nor to count.
+func TestObservedTooLate(t *testing.T) {
+	h := open(t, https)
+	h.rules(tightening(h))
+	old := h.server.Policy.Load()
+	bob := &identity.Principal{UserID: "u1", Login: "bob", Origin: "local", AMR: []string{"pwd"}}
+	ask := func(who *identity.Principal, path string) {
+		h.server.Observer.Decide(old, policy.Request{Method: "GET", Host: canonical.Host(h.site.wiki), Path: canonical.Path(path), Who: who, Now: time.Now()})
+	}
+	ask(nil, "/news")
+	if got := h.observed(1); len(got.Differences) != 1 {
+		t.Errorf("observed %+v", got)
+	}
+	c := tightening(h)
+	c.Apps[0].Rules[2].Paths = []string{"/shut/**"}
+	h.rules(c)
+	ask(nil, "/news")
+	ask(bob, "/plans/x")
+	if got := h.observed(0); got.Asked != 0 || len(got.Differences) != 0 {
+		t.Errorf("by rules that count no more: %+v", got)
+	}
+	h.rules(policy.Config{Apps: []policy.App{{Name: "wiki", Host: h.site.wiki, Allow: signedIn}}})
+	ask(bob, "/plans/x")
+	var all server.AdminObserved
+	if h.command(http.MethodGet, "/observed", nil).decode(&all); len(all.Apps) != 0 || all.Skipped != 0 {
+		t.Errorf("where nothing is observed: %+v", all)
+	}
+
+	uncounted := server.NewObserver(nil, h.server.Log)
+	uncounted.Know(old, server.AdminObservedFile{}, time.Now())
+	h.watch.panics.Store(true)
+	uncounted.Panic(old, "wiki")
+	uncounted.Decide(old, policy.Request{Method: "GET", Host: canonical.Host(h.site.wiki), Path: "/news", Now: time.Now()})
+
+	h.retire()
+	h.retire = func() {}
+	h.server.Observer = nil
+	h.server.Policy.Store(old)
+	h.asks(forwardAuth, h.about("/plans/x")).wants(http.StatusUnauthorized)
+	if h.command(http.MethodGet, "/observed", nil).wants(http.StatusOK).decode(&all); len(all.Apps) != 0 {
+		t.Errorf("where nobody observes: %+v", all)
 	}
 }
 

@@ -71,7 +71,7 @@ func (o *Observer) Know(p *policy.Policy, file AdminObservedFile, now time.Time)
 		}
 		o.metrics.knowObserved(name)
 	}
-	gone := func(app string) bool { return o.apps[app] == nil || o.apps[app] != apps[app] }
+	gone := func(app string) bool { return o.apps[app] != apps[app] }
 	o.people.forget(gone)
 	o.nobody.forget(gone)
 	o.apps = apps
