@@ -135,12 +135,23 @@ func (s *Store) DeleteSessionsOf(ctx context.Context, userID string) (int, error
 }
 
 // DeleteExpiredSessions removes sessions past their limits, with their children.
-func (s *Store) DeleteExpiredSessions(ctx context.Context, now time.Time, idle time.Duration) (int, error) {
-	return s.deleteSessions(ctx, deletion{
-		children: `DELETE FROM sessions WHERE parent IN (
-			SELECT id FROM sessions WHERE expires <= ?1 OR (parent IS NULL AND seen <= ?2))`,
-		rest: `DELETE FROM sessions WHERE expires <= ?1 OR (parent IS NULL AND seen <= ?2)`,
-	}, micros(now), micros(now.Add(-idle)))
+// Many go in several steps: others write in between.
+func (s *Store) DeleteExpiredSessions(ctx context.Context, now time.Time, idle time.Duration) (total int, err error) {
+	const over = `(SELECT id FROM sessions WHERE parent IS NULL AND (expires <= ?1 OR seen <= ?2) ORDER BY id LIMIT ?3)`
+	for n := sweepBatch; n >= sweepBatch; total += n {
+		n, err = s.deleteSessions(ctx, deletion{
+			children: `DELETE FROM sessions WHERE parent IN ` + over,
+			rest:     `DELETE FROM sessions WHERE id IN ` + over,
+		}, micros(now), micros(now.Add(-idle)), sweepBatch)
+		if err != nil {
+			return total, err
+		}
+	}
+	children, err := s.sweep(ctx, `DELETE FROM sessions WHERE id IN (SELECT id FROM sessions WHERE expires <= ? LIMIT ?)`, micros(now))
+	if err != nil {
+		return total + children, fmt.Errorf("sqlite: delete expired child sessions: %w", err)
+	}
+	return total + children, nil
 }
 
 // CountSessions counts the sessions within their limits: those of the portal,

@@ -3,6 +3,7 @@ package sqlite_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 	"testing"
 	"time"
@@ -111,5 +112,51 @@ func TestCountSessions(t *testing.T) {
 	portal, apps, err := s.CountSessions(t.Context(), now, 10*time.Minute)
 	if portal != 1 || apps != 1 || err != nil {
 		t.Errorf("CountSessions = %d at the portal, %d at apps, %v; want 1, 1", portal, apps, err)
+	}
+}
+
+// Who writes does not wait until thousands of sessions are removed: they go in
+// several steps, all of them in the end.
+func TestManyExpiredSessions(t *testing.T) {
+	s, err := sqlite.Open(t.Context(), t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	key := identity.Key{Issuer: "i", Subject: "s"}
+	err = s.CreateUser(t.Context(), accounts.Account{User: identity.User{ID: "u", Login: "u", Status: identity.Active}}, accounts.Link{Key: key, UserID: "u"}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const many = 2100
+	put := func(n sessions.Session) {
+		n.UserID, n.Key = "u", key
+		if err := s.CreateSession(t.Context(), n); err != nil {
+			t.Error(err)
+		}
+	}
+	put(sessions.Session{ID: "live", Expires: start.Add(time.Hour), Seen: start})
+	var putting sync.WaitGroup
+	for part := range 30 {
+		putting.Go(func() {
+			for i := range many / 30 {
+				id := fmt.Sprint(part, "-", i)
+				put(sessions.Session{ID: "idle " + id, Expires: start.Add(time.Hour), Seen: start.Add(-time.Hour)})
+				put(sessions.Session{ID: "child " + id, Parent: "idle " + id, Expires: start.Add(time.Hour), Seen: start})
+				put(sessions.Session{ID: "over " + id, Parent: "live", Expires: start, Seen: start})
+			}
+		})
+	}
+	putting.Wait()
+	var w told
+	s.Watch(w.watch)
+	if n, err := s.DeleteExpiredSessions(t.Context(), start, time.Hour); n != 3*many || err != nil {
+		t.Errorf("DeleteExpiredSessions = %d, %v; want %d", n, err, 3*many)
+	}
+	if got := w.times[sqlite.Write]; got != 4 {
+		t.Errorf("it wrote %d times, want 4", got)
+	}
+	if left, err := s.Sessions(t.Context(), ""); err != nil || len(left) != 1 || left[0].ID != "live" {
+		t.Errorf("%d sessions are left, %v; want the one that lives", len(left), err)
 	}
 }
