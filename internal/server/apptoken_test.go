@@ -150,6 +150,9 @@ func TestAuthorizationBehindFrontProxies(t *testing.T) {
 		{"none", "/x", cookie, nil},
 		{"the app's own", "/x", append(bearer("of.another.kind"), cookie...), []string{"Bearer of.another.kind"}},
 		{"the app's own, of nobody", "/public/x", basic("a", "b"), []string{"Basic YTpi"}},
+		{"the app's own, by a scheme of its own", "/public/x", []string{"Authorization", "Negotiate " + basic("bob", "gw_A")[1][len("Basic "):]}, []string{"Negotiate " + basic("bob", "gw_A")[1][len("Basic "):]}},
+		{"half a token as a password", "/public/x", basic("bob", "gw_A"), nil},
+		{"a token as a password, by another scheme", "/public/x", []string{"Authorization", "Negotiate " + basic("bob", bob)[1][len("Basic "):]}, nil},
 		{"an empty one", "/x", append([]string{"Authorization", ""}, cookie...), []string{""}},
 	} {
 		for _, dialect := range dialects {
