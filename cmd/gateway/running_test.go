@@ -66,7 +66,7 @@ func prepare(t *testing.T) *running {
 		w.WriteHeader(http.StatusOK)
 	}))
 	t.Cleanup(app.Close)
-	r := &running{T: t, folder: t.TempDir(), hangup: make(chan os.Signal), ended: make(chan error, 1), out: &book{}}
+	r := &running{T: t, folder: t.TempDir(), hangup: make(chan os.Signal), ended: make(chan error), out: &book{}}
 	words := []string{"$APP", app.URL, "$FOLDER", r.folder}
 	for _, name := range []string{"$LISTEN", "$AUTHZ", "$MANAGEMENT", "$OTHER"} {
 		words = append(words, name, r.port())
@@ -87,8 +87,13 @@ func (r *running) start(text string) {
 	if r.house, err = build(t.Context(), cfg, logsTo(r.out, cfg.Log)); err != nil {
 		t.Fatal(err)
 	}
-	r.reloaded = func(err error) { r.ended <- err }
 	ctx, stop := context.WithCancel(context.WithoutCancel(t.Context()))
+	r.reloaded = func(err error) {
+		select {
+		case r.ended <- err:
+		case <-ctx.Done():
+		}
+	}
 	served, open := make(chan error, 1), make(chan struct{})
 	go func() { served <- r.serve(ctx, from, r.hangup, func() { close(open) }) }()
 	t.Cleanup(func() {
@@ -129,8 +134,13 @@ func (r *running) write(name, text string) {
 func (r *running) reload(text string) error {
 	r.Helper()
 	r.write("gateway.yaml", text)
-	r.hangup <- nil
-	return <-r.ended
+	for {
+		select {
+		case r.hangup <- nil:
+			return <-r.ended
+		case <-r.ended: // of a look that came before
+		}
+	}
 }
 
 func (r *running) mustReload(text string) {
