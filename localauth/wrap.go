@@ -41,6 +41,21 @@ func Wrap(pepper []byte, userID string, version int64, v Verifier) (stored, serv
 	return w.seal(v.StoredKey, storedKey, u), w.seal(v.ServerKey, serverKey, u), nil
 }
 
+// Opens reports whether the verifiers of any of these users open with a pepper,
+// or there are none. If not, it is not the pepper that they were wrapped with.
+func Opens(pepper []byte, some []User) (bool, error) {
+	w, err := newWrapper(pepper)
+	if err != nil {
+		return false, err
+	}
+	for _, u := range some {
+		if _, ok := w.open(u.StoredKey, storedKey, u); ok == 1 {
+			return true, nil
+		}
+	}
+	return len(some) == 0, nil
+}
+
 // wrapper encrypts and opens the keys of verifiers.
 type wrapper struct{ aead cipher.AEAD }
 

@@ -68,6 +68,20 @@ func (f *foundation) tellLost() {
 		slog.String("remedy", "if that is not meant, stop the gateway and restore the data folder from a backup"))
 }
 
+// tellPepper warns where no password is kept under the pepper that is there.
+func (f *foundation) tellPepper(ctx context.Context) error {
+	some, err := f.store.Verifiers(ctx, 32)
+	if err != nil {
+		return err
+	}
+	if opens, err := localauth.Opens(f.keys.pepper, some); opens || err != nil {
+		return err
+	}
+	f.log.Warn("the passwords are kept under another keys/pepper: nobody can sign in by one from before",
+		slog.String("remedy", "stop the gateway and put back the pepper that belongs to this store; if it is lost, let people choose other passwords by gateway user reset"))
+	return nil
+}
+
 func (f *foundation) open(ctx context.Context) error {
 	var err error
 	if f.keys, err = readKeys(f.dir); err != nil {
@@ -76,6 +90,9 @@ func (f *foundation) open(ctx context.Context) error {
 	f.tellLost()
 	if f.store, err = sqlite.Open(ctx, f.dir.Path("")); err != nil {
 		return remedied(err)
+	}
+	if err := f.tellPepper(ctx); err != nil {
+		return err
 	}
 	if err := f.openBook(); err != nil {
 		return err

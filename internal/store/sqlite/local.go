@@ -37,6 +37,21 @@ func (s *Store) LocalUser(ctx context.Context, username string) (localauth.User,
 	return u, nil
 }
 
+// Verifiers returns some of those who have a password, at most limit.
+func (s *Store) Verifiers(ctx context.Context, limit int) ([]localauth.User, error) {
+	var some []localauth.User
+	err := s.read.rows(ctx, func(row scanner) error {
+		var u localauth.User
+		err := row.Scan(&u.UserID, &u.Salt, &u.Iterations, &u.StoredKey, &u.ServerKey, &u.Version)
+		some = append(some, u)
+		return err
+	}, `SELECT user_id, salt, iterations, stored_key, server_key, version FROM verifiers LIMIT ?`, limit)
+	if err != nil {
+		return nil, fmt.Errorf("sqlite: list verifiers: %w", err)
+	}
+	return some, nil
+}
+
 // Iterations returns the iterations of the passwords there are, each once for
 // every password that has them, in ascending order: what localauth draws those
 // of unknown names from.
