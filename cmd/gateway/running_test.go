@@ -138,7 +138,8 @@ func (r *running) reload(text string) error {
 		select {
 		case r.hangup <- nil:
 			return <-r.ended
-		case <-r.ended: // of a look that came before
+		case err := <-r.ended:
+			r.Log("a look that came before ended with", err)
 		}
 	}
 }
