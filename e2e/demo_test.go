@@ -42,7 +42,7 @@ func startDemo(t *testing.T) *demo {
 	d := &demo{web: plain, port: freePort(t), passwords: map[string]string{}}
 	d.process = start(t, program, "demo", "--listen", fmt.Sprintf("127.0.0.1:%d", d.port))
 	eventually(t, "the demo is ready", func() bool { return strings.Contains(d.out.String(), "is running") })
-	for _, m := range regexp.MustCompile(`(?m)^(alice|bob)  (\S+)$`).FindAllStringSubmatch(d.out.String(), -1) {
+	for _, m := range regexp.MustCompile(`(?m)^  (alice|bob) +(\S+)$`).FindAllStringSubmatch(d.out.String(), -1) {
 		d.passwords[m[1]] = m[2]
 	}
 	if len(d.passwords) != 2 {

@@ -11,6 +11,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync"
 
@@ -181,26 +182,19 @@ func (s *stage) greet(out io.Writer, portal string, passwords map[string]string)
 		[2]string{whoami, "an app that shows who the gateway says you are"},
 		[2]string{wiki, "another app on another domain: one sign-in serves both"},
 	)...)
-	lines = append(
-		lines,
-		"",
-		"Sign in by password:",
-		"",
-		"alice  "+passwords["alice"],
-		"bob  "+passwords["bob"],
-		"",
-		"or choose the demo provider, and be carol or dave.",
-		"",
-		"Try:",
-	)
+	lines = append(lines, "", "Sign in by password:", "")
+	lines = append(lines, aligned([2]string{"alice", passwords["alice"]}, [2]string{"bob", passwords["bob"]})...)
+	lines = append(lines, "", "or choose the demo provider, and be carol or dave.", "", "Try:", "")
 	lines = append(lines, aligned(
 		[2]string{wiki + "/public/", "open to everyone"},
 		[2]string{wiki + "/admin/", "for alice alone; bob gets a refusal with a decision_id"},
 	)...)
 	lines = append(
 		lines,
-		"  sign out in one tab, then reload the other",
-		"  gateway session list --config "+s.file(),
+		"",
+		"Sign out in one tab, then reload the other. See who is signed in, from another terminal in this folder:",
+		"",
+		"  "+program()+" session list --config "+s.file(),
 		"",
 		"Its configuration, and everything it stores, is in "+s.folder+" until you stop it with Ctrl-C.",
 		"",
@@ -208,7 +202,31 @@ func (s *stage) greet(out io.Writer, portal string, passwords map[string]string)
 	_, _ = io.WriteString(out, strings.Join(lines, "\n"))
 }
 
-// aligned are lines of an address and what is there, which begins in one column.
+// program is how whoever started this program starts it again, from the same
+// folder.
+func program() string { return startedAs(os.Args[0]) }
+
+// built is where go run puts a program: a temporary folder, or from the second
+// time on the one of the build cache that has the program's hash for its name.
+var built = regexp.MustCompile(`/go-build[0-9]*/b[0-9]{3}/exe/[^/]+$|/[0-9a-f]{64}-d/[^/]+$`)
+
+// startedAs is the command line for the name that a program was started by.
+func startedAs(name string) string {
+	switch {
+	case built.MatchString(filepath.ToSlash(name)):
+		return "go run ./cmd/gateway"
+	case plainWord.MatchString(name):
+		return name
+	default:
+		return "'" + strings.ReplaceAll(name, "'", `'\''`) + "'"
+	}
+}
+
+// plainWord is what shells take as it stands.
+var plainWord = regexp.MustCompile(`^[\w./:@%+=-]+$`)
+
+// aligned are lines of two words, such as an address and what is there, the second
+// of which begins in one column.
 func aligned(rows ...[2]string) []string {
 	widest, lines := 0, make([]string, len(rows))
 	for _, row := range rows {

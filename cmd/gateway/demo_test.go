@@ -41,3 +41,24 @@ func TestGreetIsAligned(t *testing.T) {
 		}
 	}
 }
+
+// The command that the demo prints is one that whoever started it can type.
+func TestStartedAs(t *testing.T) {
+	t.Parallel()
+	for _, row := range []struct{ name, want string }{
+		{"gateway", "gateway"},
+		{"./bin/gateway", "./bin/gateway"},
+		{"/usr/local/bin/gateway", "/usr/local/bin/gateway"},
+		{"/home/alice/my tools/gateway", "'/home/alice/my tools/gateway'"},
+		{"/home/alice/it's/gateway", `'/home/alice/it'\''s/gateway'`},
+		{"/home/alice/$HOME/gateway", "'/home/alice/$HOME/gateway'"},
+		{"/tmp/go-build2214185554/b001/exe/gateway", "go run ./cmd/gateway"},
+		{"/home/alice/.cache/go-build/9a/9a87d9520a2db15943781523de6f32f8ee68c450fd9c9d620b943909e4135939-d/gateway", "go run ./cmd/gateway"},
+		{"/srv/cache/9a/9a87d9520a2db15943781523de6f32f8ee68c450fd9c9d620b943909e4135939-d/gateway", "go run ./cmd/gateway"},
+		{"/srv/go-build/bin/gateway", "/srv/go-build/bin/gateway"},
+	} {
+		if got := startedAs(row.name); got != row.want {
+			t.Errorf("startedAs(%q) = %s, want %s", row.name, got, row.want)
+		}
+	}
+}

@@ -46,7 +46,7 @@ func TestWhoamiShowsWhatTheGatewaySays(t *testing.T) {
 	for _, want := range []string{
 		"You are Carol &lt;Demo&gt;", "carol@corp.example", "<span class=\"tag\">demo:engineering</span>", "<span class=\"tag\">staff</span>",
 		"<dt>aud</dt><dd><code>http://app.localhost:8080</code>", "2030-03-17T17:46:40Z", `[&#34;demo:engineering&#34;]`,
-		`href="http://auth.localhost:8080"`, `href="http://auth.localhost:8080/.well-known/jwks.json"`, "Sign out carol", "GET http://app.localhost:8080/any?x=1",
+		`href="http://auth.localhost:8080"`, `href="http://auth.localhost:8080/.well-known/jwks.json"`, "Sign out Carol &lt;Demo&gt;<", "GET http://app.localhost:8080/any?x=1",
 	} {
 		if !strings.Contains(got.Body.String(), want) {
 			t.Errorf("the page does not say %q:\n%s", want, got.Body)
@@ -105,6 +105,13 @@ func TestWikiGreetsWhoIsSignedIn(t *testing.T) {
 	named := visit(t, demo.Wiki{Portal: portal}, "/public/welcome", asCarol(t)...)
 	if !strings.Contains(named.Body.String(), "Hello Carol &lt;Demo&gt;") {
 		t.Errorf("carol is not greeted:\n%s", named.Body)
+	}
+	if !strings.Contains(named.Body.String(), ">Sign out Carol &lt;Demo&gt;</a>") {
+		t.Errorf("carol is not offered to sign out by her name:\n%s", named.Body)
+	}
+	unnamed := visit(t, demo.Wiki{Portal: portal}, "/public/welcome", "Remote-User", "demo:c4r01")
+	if !strings.Contains(unnamed.Body.String(), ">Sign out demo:c4r01</a>") {
+		t.Errorf("who has no name is not offered to sign out by their login:\n%s", unnamed.Body)
 	}
 	nobody := visit(t, demo.Wiki{Portal: portal}, "/public/welcome")
 	if !strings.Contains(nobody.Body.String(), `href="/.gateway/sign-in?rd=%2fpublic%2fwelcome"`) {
