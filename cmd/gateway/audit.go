@@ -113,7 +113,7 @@ func moment(flag, text string, now time.Time) (time.Time, error) {
 			return t, nil
 		}
 	}
-	return time.Time{}, fmt.Errorf("%s is a moment such as 2026-03-01 or 2026-03-01T12:00:00Z, both UTC, or how long ago it was, such as 24h", flag)
+	return time.Time{}, fmt.Errorf("%s is a moment such as 2026-03-01 or 2026-03-01T12:00:00Z, both UTC, or how long ago it was, such as 24h; 30 days are 720h", flag)
 }
 
 func auditRows(lines []audit.Line) []row {

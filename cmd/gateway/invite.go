@@ -51,7 +51,7 @@ func userInvite(o *options) *cobra.Command {
 
 // lasting is the flag for how long a link counts.
 func lasting(c *cobra.Command, into *time.Duration, standard time.Duration) {
-	c.Flags().DurationVar(into, "expires", standard, "how long the link counts, 1m to 720h")
+	spanFlag(c, into, "expires", standard, "how long the link counts, 1m to 720h")
 }
 
 func countOf(lifetime time.Duration) (int, error) {

@@ -59,7 +59,7 @@ func (a *asked) flags(c *cobra.Command) {
 	f.StringArrayVar(&a.factors, "factor", nil, "factor of the session: pwd, fed, otp, passkey, recovery; may be given several times")
 	f.BoolVar(&a.token, "token", false, "an app token of the person asks, not a session")
 	f.StringVar(&a.origin, "origin", "", "door of the session: a provider's id, or local")
-	f.DurationVar(&a.ago, "proved-ago", 0, "how long ago the newest factor was proved")
+	spanFlag(c, &a.ago, "proved-ago", 0, "how long ago the newest factor was proved")
 	f.StringVar(&a.now, "now", "", "moment of the request, as in 2026-11-22T09:30:00+01:00 (default now)")
 	f.StringVar(&a.client, "client", "", "IP address that the request comes from")
 	f.BoolVar(&a.json, "json", false, "print JSON")

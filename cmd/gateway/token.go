@@ -55,7 +55,7 @@ may at that moment, without any factor: gateway policy explain --token says what
 	f.StringVar(&n.User, "user", "", "login of the person")
 	f.StringVar(&n.App, "app", "", "name of the app, as in the configuration")
 	f.StringVar(&n.Name, "name", "", "what it is for")
-	f.DurationVar(&life, "expires", tokenLifetime, "how long it counts, 1m to 8760h")
+	spanFlag(c, &life, "expires", tokenLifetime, "how long it counts, 1m to 8760h")
 	return c
 }
 

@@ -58,7 +58,7 @@ var durations = regexp.MustCompile(durationPattern)
 // not fit (292 years).
 func parseDuration(s string) (any, error) {
 	if !durations.MatchString(s) {
-		return nil, errors.New("must be a duration with its unit, like 90s, 15m or 24h")
+		return nil, errors.New("must be a duration with its unit, like 90s, 15m or 24h; 30 days are 720h")
 	}
 	d, err := time.ParseDuration(s)
 	switch {
