@@ -4,7 +4,11 @@ import (
 	"embed"
 	"errors"
 	"fmt"
+	"io"
+	"io/fs"
 	"net"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -25,11 +29,14 @@ var snippets embed.FS
 var frontProxies = []string{"nginx", "traefik", "caddy", "haproxy", "envoy"}
 
 func snippetCommand(o *options) *cobra.Command {
-	return &cobra.Command{
+	var into string
+	c := &cobra.Command{
 		Use: "snippet {" + strings.Join(frontProxies, "|") + "} APP", Short: "Print what a front proxy needs for an app, as the configuration has it",
 		Long: `Print what a front proxy needs for an app: the files that docs/front-proxies.md prints
 and explains, with the hosts and addresses of the configuration. Certificates and the
 app's own address (port 3000; Traefik: 8080) are yours to put in.`,
+		Example: `  gateway snippet caddy wiki
+  gateway snippet nginx wiki --into wiki-nginx`,
 		Args: func(c *cobra.Command, args []string) error {
 			if err := cobra.ExactArgs(2)(c, args); err != nil {
 				return err
@@ -45,35 +52,89 @@ app's own address (port 3000; Traefik: 8080) are yours to put in.`,
 			if err != nil {
 				return err
 			}
-			text, notes, err := snippet(cfg, args[0], args[1])
+			files, notes, err := snippet(cfg, args[0], args[1])
 			if err != nil {
 				return err
 			}
 			for _, n := range notes {
 				_, _ = fmt.Fprintln(c.ErrOrStderr(), "note:", n)
 			}
-			_, err = fmt.Fprint(c.OutOrStdout(), text)
-			return err
+			if c.Flags().Changed("into") {
+				return writeFiles(c.OutOrStdout(), into, files)
+			}
+			return printFiles(c.OutOrStdout(), files)
 		},
 	}
+	c.Flags().StringVar(&into, "into", "", "write the files into this folder, in the place of none that is there, instead of printing them")
+	return c
 }
 
-// snippet returns the files of a front proxy, each under its name if there are
-// several, and what they leave to be done.
-func snippet(cfg *config.Config, front, name string) (text string, notes []string, err error) {
+// file is one of a front proxy's.
+type file struct{ name, text string }
+
+// printFiles prints the files, each under its name if there are several.
+func printFiles(out io.Writer, files []file) error {
+	var b strings.Builder
+	for _, f := range files {
+		if len(files) > 1 {
+			fmt.Fprintf(&b, "### %s\n", f.name)
+		}
+		b.WriteString(f.text)
+	}
+	_, err := io.WriteString(out, b.String())
+	return err
+}
+
+// writeFiles writes the files into a folder, which it makes if need be, and
+// prints where they are. Where one of them is there already it writes none.
+func writeFiles(out io.Writer, folder string, files []file) error {
+	if folder == "" {
+		return badUsage{errors.New("--into names a folder")}
+	}
+	for _, f := range files {
+		path := filepath.Join(folder, f.name)
+		switch _, err := os.Lstat(path); {
+		case err == nil:
+			return fmt.Errorf("%s is there already: nothing was written; name another folder", path)
+		case !errors.Is(err, fs.ErrNotExist):
+			return err
+		}
+	}
+	if err := os.MkdirAll(folder, 0o755); err != nil { //nolint:gosec // G301: the front proxy reads there, and nothing in it is secret
+		return err
+	}
+	for _, f := range files {
+		path := filepath.Join(folder, f.name)
+		to, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644) //nolint:gosec // G302, G304: as above; the operator names the folder
+		if err != nil {
+			return err
+		}
+		_, err = to.WriteString(f.text)
+		if err := errors.Join(err, to.Close()); err != nil {
+			return err
+		}
+		if _, err := fmt.Fprintf(out, "wrote %s\n", path); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// snippet returns the files of a front proxy, and what they leave to be done.
+func snippet(cfg *config.Config, front, name string) (files []file, notes []string, err error) {
 	app, known := cfg.Apps[name]
 	switch {
 	case !known:
-		return "", nil, fmt.Errorf("no app %s: there are %s", name, strings.Join(sortedKeys(cfg.Apps), ", "))
+		return nil, nil, fmt.Errorf("no app %s: there are %s", name, strings.Join(sortedKeys(cfg.Apps), ", "))
 	case cfg.Authz.Listen == "":
-		return "", nil, errors.New("authz.listen is not set: a front proxy has nowhere to ask")
+		return nil, nil, errors.New("authz.listen is not set: a front proxy has nowhere to ask")
 	}
 	all := app.Hosts
 	if app.Host != "" {
 		all = append([]string{app.Host}, all...)
 	}
 	if strings.HasPrefix(all[0], "*.") {
-		return "", nil, fmt.Errorf("app %s has the hosts %s: write them into the file that docs/front-proxies.md prints", name, all[0])
+		return nil, nil, fmt.Errorf("app %s has the hosts %s: write them into the file that docs/front-proxies.md prints", name, all[0])
 	}
 	if len(all) > 1 {
 		notes = append(notes, "the app has further hosts, which go beside "+all[0]+": "+strings.Join(all[1:], ", "))
@@ -91,22 +152,18 @@ func snippet(cfg *config.Config, front, name string) (text string, notes []strin
 		"127.0.0.1:8080", reached(public), "127.0.0.1:8082", reached(check), "http://gateway:8080", "http://"+reached(public), "http://gateway:8082", "http://"+reached(check),
 		"wiki", name, "whoami", name,
 	)...)
-	files, err := snippets.ReadDir("snippets/" + front)
+	entries, err := snippets.ReadDir("snippets/" + front)
 	if err != nil {
-		return "", nil, err
+		return nil, nil, err
 	}
-	var b strings.Builder
-	for _, f := range files {
-		content, err := snippets.ReadFile("snippets/" + front + "/" + f.Name())
+	for _, e := range entries {
+		content, err := snippets.ReadFile("snippets/" + front + "/" + e.Name())
 		if err != nil {
-			return "", nil, err
+			return nil, nil, err
 		}
-		if len(files) > 1 {
-			fmt.Fprintf(&b, "### %s\n", f.Name())
-		}
-		b.WriteString(replace.Replace(string(content)))
+		files = append(files, file{e.Name(), replace.Replace(string(content))})
 	}
-	return b.String(), notes, nil
+	return files, notes, nil
 }
 
 // ported are the places where a front proxy's files name the port of a url that
