@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
@@ -8,6 +9,7 @@ import (
 	"io"
 	"iter"
 	"math/rand/v2"
+	"net"
 	"net/http"
 	"os"
 	"strings"
@@ -149,12 +151,55 @@ func signIn(ctx context.Context, transport http.RoundTripper, port int, p person
 type load struct {
 	*site
 	transport *http.Transport
+	lines     lines // instead of the transport's connections
 }
 
 func (s *site) load() *load {
-	l := &load{s, &http.Transport{DialContext: onlyHere, MaxIdleConnsPerHost: 16}}
+	l := &load{site: s, transport: &http.Transport{DialContext: onlyHere, MaxIdleConnsPerHost: 16}}
 	s.t.Cleanup(l.transport.CloseIdleConnections)
 	return l
+}
+
+// lines are a connection to each of some ports. Unlike a transport, which on a
+// busy machine gives up a connection that answers before it knows that it has
+// asked, they open no other one.
+type lines map[string]*line
+
+type line struct {
+	net.Conn
+	in *bufio.Reader
+}
+
+func (l lines) RoundTrip(req *http.Request) (*http.Response, error) {
+	one := l[req.URL.Port()]
+	if one == nil {
+		return nil, fmt.Errorf("no line to %s", req.URL.Host)
+	}
+	if err := req.Write(one); err != nil {
+		return nil, err
+	}
+	return http.ReadResponse(one.in, req)
+}
+
+// over is the same load over connections that are open from now on.
+func (l *load) over(ports ...int) *load {
+	l.t.Helper()
+	kept := &load{l.site, l.transport, lines{}}
+	for _, port := range ports {
+		c, err := onlyHere(l.t.Context(), "tcp", fmt.Sprintf("localhost:%d", port))
+		if err != nil {
+			l.t.Fatal(err)
+		}
+		kept.lines[fmt.Sprint(port)] = &line{c, bufio.NewReader(c)}
+	}
+	return kept
+}
+
+// close ends the connections.
+func (l lines) close() {
+	for _, one := range l {
+		_ = one.Close()
+	}
 }
 
 // person adds somebody who signs in by password.
@@ -216,7 +261,11 @@ func (l *load) ask(req *http.Request, token string) (int, error) {
 	if token != "" {
 		req.Header.Set("Authorization", "Bearer "+token)
 	}
-	resp, err := l.transport.RoundTrip(req)
+	var by http.RoundTripper = l.transport
+	if l.lines != nil {
+		by = l.lines
+	}
+	resp, err := by.RoundTrip(req)
 	if err != nil {
 		return 0, err
 	}
