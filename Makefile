@@ -67,7 +67,7 @@ mutate: ## leave out one check after another, and see that a test complains
 	cd tools && go run ./mutate ../policy decide.go walk.go subjects.go networks.go
 	cd tools && go run ./mutate ../internal/canonical host.go target.go segment.go method.go
 	cd tools && go run ./mutate ../localauth open.go finish.go state.go record.go message.go refusal.go wrap.go
-	cd tools && go run ./mutate ../sessions verify.go limits.go token.go handoff.go strict.go revoke.go apptokens.go apptoken.go apptext.go
+	cd tools && go run ./mutate ../sessions verify.go living.go held.go cached.go memo.go touch.go limits.go token.go handoff.go strict.go revoke.go apptokens.go apptoken.go apptext.go
 	cd tools && go run ./mutate ../internal/server login.go stepup.go choose.go check.go authz.go authorization.go apptoken.go forwarded.go visitor.go headers.go app.go sender.go client.go site.go cookies.go device.go guest.go refusals.go hold.go handoff.go streams.go
 
 bench: ## run the benchmarks; the program's own are beside bare handlers

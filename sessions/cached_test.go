@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"runtime"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -63,14 +64,60 @@ func TestCachedReadsOnce(t *testing.T) {
 	}
 }
 
-// What a caller does with its slices stays with it.
+// What a caller does with its slices stays with it, however long they are.
 func TestCachedOwnsItsRecords(t *testing.T) {
-	c := sessions.Cached(newMemory(), 0)
-	s := record("a", "")
-	create(t, c, s)
-	s.Groups[0], s.AMR[0] = "admins", "passkey"
-	if got, err := c.Session(t.Context(), "a"); err != nil || got.Groups[0] != "g" || got.AMR[0] != "fed" {
-		t.Errorf("got %v, %v", got, err)
+	for _, many := range []int{1, 20} {
+		c := sessions.Cached(newMemory(), 0)
+		s := record("a", "")
+		s.Groups, s.AMR = slices.Repeat(s.Groups, many), slices.Repeat(s.AMR, many)
+		want := s
+		want.Groups, want.AMR = slices.Clone(s.Groups), slices.Clone(s.AMR)
+		create(t, c, s)
+		s.Groups[0], s.AMR[0] = "admins", "passkey"
+		if got, err := c.Session(t.Context(), "a"); err != nil || !cmp.Equal(got, want) {
+			t.Errorf("of %d groups: got %v, %v; want %v", many, got, err, want)
+		}
+	}
+}
+
+// However many sessions there are, about as many as were asked for are held.
+func TestCachedIsBounded(t *testing.T) {
+	const limit, all = 64, 1000
+	store := newMemory()
+	c := sessions.Cached(store, limit)
+	for i := range all {
+		create(t, c, record(fmt.Sprint("a", i), ""))
+	}
+	for i := range all { // those that came last first
+		if _, err := c.Session(t.Context(), fmt.Sprint("a", all-1-i)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if held := all - store.reads; held > limit || held == 0 {
+		t.Errorf("%d of %d sessions were held, want some, and at most %d", held, all, limit)
+	}
+}
+
+// A record that is found under another's name, and ends meanwhile, is not held.
+func TestCachedMisfiled(t *testing.T) {
+	store := newMemory()
+	c := sessions.Cached(store, 0)
+	create(t, c, record("a", ""))
+	if _, err := c.DeleteSession(t.Context(), "a"); err != nil {
+		t.Fatal(err)
+	}
+	store.sessions["a"] = record("b", "")
+	store.afterRead = func(string) {
+		store.afterRead = nil
+		if _, err := c.DeleteSession(t.Context(), "b"); err != nil {
+			t.Error(err)
+		}
+	}
+	if got, err := c.Session(t.Context(), "a"); err != nil || got.ID != "b" {
+		t.Fatalf("got %v, %v; want what the store answers", got, err)
+	}
+	if got, err := c.Session(t.Context(), "b"); !errors.Is(err, sessions.ErrNone) {
+		t.Errorf("b = %v, %v; want ErrNone", got, err)
 	}
 }
 
@@ -143,6 +190,14 @@ func TestCachedTouch(t *testing.T) {
 		if err := c.TouchSession(t.Context(), "x", at(5)); !errors.Is(err, sessions.ErrNone) {
 			t.Errorf("touch of none: %v, want ErrNone", err)
 		}
+		if err := c.TouchSessions(t.Context(), []string{"a", "x"}, at(9)); err != nil {
+			t.Fatal(err)
+		}
+		for id, want := range map[string]time.Time{"a": at(9), "a1": at(5)} {
+			if got, err := c.Session(t.Context(), id); err != nil || !got.Seen.Equal(want) {
+				t.Errorf("Seen of %s = %v, %v; want %v", id, got.Seen, err, want)
+			}
+		}
 	}
 }
 
@@ -163,6 +218,9 @@ func TestCachedAfterErrors(t *testing.T) {
 		}},
 		{"touch", func(ctx context.Context, s sessions.Store) error { return s.TouchSession(ctx, "a1", at(5)) }},
 		{"touch", func(ctx context.Context, s sessions.Store) error { return s.TouchSession(ctx, "a", at(5)) }},
+		{"touch", func(ctx context.Context, s sessions.Store) error {
+			return s.TouchSessions(ctx, []string{"a1", "a"}, at(5))
+		}},
 	} {
 		store := newMemory()
 		c := sessions.Cached(store, 0)
@@ -187,7 +245,20 @@ func TestCachedAfterErrors(t *testing.T) {
 		}
 	}
 	store := newMemory()
+	create(t, store, record("a", ""), record("a1", "a"))
 	c := sessions.Cached(store, 0)
+	store.before = func(call string) error {
+		if call == "read" {
+			return errDown
+		}
+		return nil
+	}
+	if err := c.TouchSession(t.Context(), "a1", at(5)); !errors.Is(err, errDown) || store.touches != 0 {
+		t.Errorf("touch of what cannot be read: %v, %d writes; want %v and none", err, store.touches, errDown)
+	}
+
+	store = newMemory()
+	c = sessions.Cached(store, 0)
 	store.before = func(string) error { return errDown }
 	if err := c.CreateSession(t.Context(), record("a", "")); !errors.Is(err, errDown) {
 		t.Errorf("create: %v, want %v", err, errDown)

@@ -96,6 +96,27 @@ func TestVerifyStorm(t *testing.T) {
 	}
 }
 
+// Two have read a portal session at once, and the second's copy takes the place of
+// the first's, which a child has met: its end is the end of both.
+func TestReadTwiceAtOnce(t *testing.T) {
+	h := newHouse(t)
+	root, rootToken := h.signIn(t)
+	child, token := h.enter(t, root, wiki)
+	h.Store = sessions.Cached(h.store, 0)
+	h.store.afterRead = func(string) {
+		h.store.afterRead = nil
+		for range 3 {
+			h.verify(t, token, wiki, child.ID, nil)
+		}
+	}
+	h.verify(t, rootToken, portal, root.ID, nil)
+	if err := h.Revoke(t.Context(), root.ID); err != nil {
+		t.Fatal(err)
+	}
+	h.verify(t, token, wiki, "", sessions.ErrNone)
+	h.verify(t, rootToken, portal, "", sessions.ErrNone)
+}
+
 // What is in memory answers as the store alone would, whatever happens.
 func TestHeldAnswersAlike(t *testing.T) {
 	for story := range uint64(100) {

@@ -180,6 +180,42 @@ func TestTouch(t *testing.T) {
 	})
 }
 
+// Whoever uses a session is told so, and how often it is written can be chosen.
+func TestTouchEvery(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHouse(t)
+		h.TouchEvery = time.Minute
+		_, token := h.signIn(t)
+		for n := range 3 {
+			time.Sleep(time.Minute)
+			got, err := h.Verify(t.Context(), token, portal)
+			if err != nil || !got.Seen.Equal(time.Now()) || h.store.touches != n+1 {
+				t.Errorf("after minute %d: last used %v, %v, %d touches; want now, and one each minute", n+1, got.Seen, err, h.store.touches)
+			}
+		}
+	})
+}
+
+// Somebody else has written the use while the record was read: it is not written again.
+func TestTouchByAnother(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHouse(t)
+		root, token := h.signIn(t)
+		time.Sleep(5 * time.Minute)
+		other := false
+		h.store.afterRead = func(string) {
+			if !other {
+				other = true
+				h.verify(t, token, portal, root.ID, nil)
+			}
+		}
+		h.verify(t, token, portal, root.ID, nil)
+		if got := h.store.count(&h.store.touches); got != 1 {
+			t.Errorf("%d touches, want 1", got)
+		}
+	})
+}
+
 // With a short idle limit the last use is written often enough to tell.
 func TestTouchShortIdle(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -252,6 +288,13 @@ func TestTouchTogether(t *testing.T) {
 			}
 			h.store.before = nil
 			h.store.deleteIf(func(s sessions.Session) bool { return s.ID == ended }) // nobody misses it
+			delete(tokens, ended)
+			for id := range tokens { // and another one as it should be
+				if err := h.Revoke(t.Context(), id); err != nil {
+					t.Error(err)
+				}
+				break
+			}
 			if down {
 				h.store.before = func(call string) error {
 					if call == "touch" {
@@ -329,20 +372,52 @@ func TestTouchFails(t *testing.T) {
 	}
 }
 
-// The session ends while its use is being written.
+// The session ends while its use is being written, or just before.
 func TestTouchOfEnding(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		h := newHouse(t)
-		_, token := h.signIn(t)
-		time.Sleep(5 * time.Minute)
-		h.store.before = func(call string) error {
-			if call == "touch" {
-				h.store.deleteIf(func(sessions.Session) bool { return true })
+	for _, when := range []string{"touch", "read"} {
+		synctest.Test(t, func(t *testing.T) {
+			h := newHouse(t)
+			_, token := h.signIn(t)
+			time.Sleep(5 * time.Minute)
+			over := func() { h.store.deleteIf(func(sessions.Session) bool { return true }) }
+			h.store.before = func(call string) error {
+				if call == when && when == "touch" {
+					over()
+				}
+				return nil
 			}
-			return nil
-		}
-		h.verify(t, token, portal, "", sessions.ErrNone)
-	})
+			h.store.afterRead = func(string) {
+				if when == "read" {
+					over()
+				}
+			}
+			h.verify(t, token, portal, "", sessions.ErrNone)
+		})
+	}
+}
+
+// A session that is over is refused, whether it can be removed or not; that it
+// cannot is told.
+func TestOverCannotBeRemoved(t *testing.T) {
+	for _, want := range []error{nil, errDown} {
+		synctest.Test(t, func(t *testing.T) {
+			h := newHouse(t)
+			var told []error
+			h.OnTouchError = func(err error) { told = append(told, err) }
+			_, token := h.signIn(t)
+			time.Sleep(25 * time.Hour)
+			h.store.before = func(call string) error {
+				if call == "delete" {
+					return want
+				}
+				return nil
+			}
+			h.verify(t, token, portal, "", sessions.ErrExpired)
+			if told := errors.Join(told...); !errors.Is(told, want) {
+				t.Errorf("told %v, want %v", told, want)
+			}
+		})
+	}
 }
 
 // The store answers with something that is not what was asked for.
@@ -420,6 +495,28 @@ func TestTokenEndsEarlier(t *testing.T) {
 			time.Sleep(4 * time.Minute)
 			h.verify(t, token, wiki, "", sessions.ErrExpired)
 		})
+	}
+}
+
+// What the token says of its beginning counts, whatever the record says: a clock
+// set back makes it one of the future again.
+func TestTokenBeginsLater(t *testing.T) {
+	for _, cache := range []bool{false, true} {
+		h := newHouse(t)
+		now := at(60)
+		h.Now = func() time.Time { return now }
+		root, token := h.signIn(t)
+		id := root.ID
+		root.Created = at(0)
+		h.store.sessions[id] = root
+		if cache {
+			h.Store = sessions.Cached(h.store, 0)
+		}
+		for range 3 {
+			h.verify(t, token, portal, id, nil)
+		}
+		now = at(58)
+		h.verify(t, token, portal, "", sessions.ErrMalformed)
 	}
 }
 
