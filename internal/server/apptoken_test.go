@@ -152,7 +152,12 @@ func TestAuthorizationBehindFrontProxies(t *testing.T) {
 		{"the app's own, of nobody", "/public/x", basic("a", "b"), []string{"Basic YTpi"}},
 		{"the app's own, by a scheme of its own", "/public/x", []string{"Authorization", "Negotiate " + basic("bob", "gw_A")[1][len("Basic "):]}, []string{"Negotiate " + basic("bob", "gw_A")[1][len("Basic "):]}},
 		{"half a token as a password", "/public/x", basic("bob", "gw_A"), nil},
+		{"half a token as a password with something behind", "/public/x", basic("bob", "gw_A:x"), nil},
+		{"half a token as the user", "/public/x", basic("gw_A", ""), nil},
+		{"half a token in brackets", "/public/x", []string{"Authorization", "Token {gw_A}"}, nil},
+		{"what calls itself a session, by another scheme", "/public/x", []string{"Authorization", "Token " + base64.RawURLEncoding.EncodeToString([]byte(`{  "typ":"gateway-session+jwt"}`)) + ".A.A"}, nil},
 		{"a token as a password, by another scheme", "/public/x", []string{"Authorization", "Negotiate " + basic("bob", bob)[1][len("Basic "):]}, nil},
+		{"a token as a password, by another scheme, with something behind", "/public/x", []string{"Authorization", "Negotiate " + strings.TrimRight(basic("bob", bob)[1][len("Basic "):], "=") + "."}, nil},
 		{"an empty one", "/x", append([]string{"Authorization", ""}, cookie...), []string{""}},
 	} {
 		for _, dialect := range dialects {

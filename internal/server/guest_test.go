@@ -73,6 +73,7 @@ func TestGuests(t *testing.T) {
 			{"HEAD goes with GET", "HEAD", h.site.wiki, "/reports/", cookie, "allow "},
 			{"another method of it", "PUT", h.site.wiki, "/x", cookie, "allow "},
 			{"where a group may", "GET", h.site.wiki, "/admin/one", cookie, "allow "},
+			{"with a token that does not count", "GET", h.site.wiki, "/x", slices.Concat(cookie, bearer("gw_A")), "allow "},
 			{"another path", "GET", h.site.wiki, "/y", cookie, "login"},
 			{"a path above it", "GET", h.site.wiki, "/reportsx", cookie, "login"},
 			{"another method", "POST", h.site.wiki, "/x", cookie, "login"},

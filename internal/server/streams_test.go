@@ -484,20 +484,29 @@ func TestStreamsOfAStoreThatCannotTell(t *testing.T) {
 			app.idle(t, int64(len(ways)))
 			return all
 		}
-		one := h.lasts("websocket", "/x", bob...)
-		u.cannot.Store(1)
-		for before, end := u.asked.Load(), time.Now().Add(patience); u.asked.Load() < before+10; time.Sleep(time.Millisecond) {
-			if time.Now().After(end) {
-				t.Fatal("nobody asks")
+		for _, row := range []struct {
+			path  string
+			lines []string
+		}{
+			{"/x", bob},
+			{"/public/x", bob},
+			{"/public/x", slices.Concat(bearer(h.token(h.bob, "wiki")), sends("https://evil.test", "cross-site"))}, // from a page that was given it
+		} {
+			one := h.lasts("websocket", row.path, row.lines...)
+			u.cannot.Store(1)
+			for before, end := u.asked.Load(), time.Now().Add(patience); u.asked.Load() < before+10; time.Sleep(time.Millisecond) {
+				if time.Now().After(end) {
+					t.Fatal("nobody asks")
+				}
 			}
+			select {
+			case err := <-one.end:
+				t.Fatalf("%s: it ended after one question without an answer: %v", row.path, err)
+			default:
+			}
+			h.must(one.conn.Close())
+			app.idle(t, 0)
 		}
-		select {
-		case err := <-one.end:
-			t.Fatalf("it ended after one question without an answer: %v", err)
-		default:
-		}
-		h.must(one.conn.Close())
-		app.idle(t, 0)
 		for story, down := range map[string]func() (up func()){
 			"the store is down": func() func() {
 				u.cannot.Store(1 << 40)
