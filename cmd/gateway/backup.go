@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -34,17 +35,21 @@ configuration with the files that it names beside them. The audit log is in neit
 			if fromStdin && !keys {
 				return badUsage{errors.New("--passphrase-stdin goes with --keys")}
 			}
-			cfg, err := load(o, c.ErrOrStderr())
+			data, err := dataFolder(o, c.ErrOrStderr())
 			if err != nil {
 				return err
 			}
-			if err := begun(c, cfg.Data); err != nil {
+			if err := begun(c, data); err != nil {
 				return err
 			}
 			if keys {
-				return backupKeys(c, cfg, args[0], fromStdin)
+				return backupKeys(c, data, args[0], fromStdin)
 			}
-			return backupStore(c, cfg, args[0])
+			portal := "" // not known while the configuration is wrong
+			if cfg, err := load(o, io.Discard); err == nil {
+				portal = cfg.URL.Origin()
+			}
+			return backupStore(c, data, portal, args[0])
 		},
 	}
 	c.Flags().BoolVar(&keys, "keys", false, "write the keys instead, sealed by a passphrase")
@@ -54,15 +59,15 @@ configuration with the files that it names beside them. The audit log is in neit
 
 // backupStore puts a backup together beside its file, and names it when it is
 // whole.
-func backupStore(c *cobra.Command, cfg *config.Config, path string) error {
-	k, err := keptKeys(cfg.Data)
+func backupStore(c *cobra.Command, data, portal, path string) error {
+	k, err := keptKeys(data)
 	if err != nil {
 		return err
 	}
-	m := backup.Manifest{Made: time.Now(), Program: version, URL: cfg.URL.Origin(), Store: sqlite.FileName, Keys: k.ID()} //nolint:forbidigo // a backup is stamped with the real time
+	m := backup.Manifest{Made: time.Now(), Program: version, URL: portal, Store: sqlite.FileName, Keys: k.ID()} //nolint:forbidigo // a backup is stamped with the real time
 	err = newFile(path, func(folder string, into *os.File) error {
 		copied := filepath.Join(folder, sqlite.FileName)
-		if err := sqlite.Copy(c.Context(), cfg.Data, copied); err != nil {
+		if err := sqlite.Copy(c.Context(), data, copied); err != nil {
 			return err
 		}
 		store, err := os.Open(copied) //nolint:gosec // we have just made it
@@ -78,8 +83,8 @@ func backupStore(c *cobra.Command, cfg *config.Config, path string) error {
 	return err
 }
 
-func backupKeys(c *cobra.Command, cfg *config.Config, path string, fromStdin bool) error {
-	k, err := keptKeys(cfg.Data)
+func backupKeys(c *cobra.Command, data, path string, fromStdin bool) error {
+	k, err := keptKeys(data)
 	if err != nil {
 		return err
 	}
@@ -225,7 +230,7 @@ func restore(c *cobra.Command, cfg *config.Config, path string, keys func() (bac
 	if err = errors.Join(err, dir.Close()); err != nil {
 		return err
 	}
-	if m.URL != cfg.URL.Origin() {
+	if m.URL != "" && m.URL != cfg.URL.Origin() {
 		if _, err := fmt.Fprintf(c.ErrOrStderr(), "the backup is of %s, url in the configuration is %s\n", m.URL, cfg.URL.Origin()); err != nil {
 			return err
 		}
