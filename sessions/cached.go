@@ -2,6 +2,7 @@ package sessions
 
 import (
 	"context"
+	"sync/atomic"
 	"time"
 )
 
@@ -26,6 +27,8 @@ func Cached(store Store, limit int) Store {
 type cached struct {
 	store Store
 	held  *memo[string, *held]
+
+	sweeps, swept atomic.Int64 // how many deletions of what is over have begun, and have ended
 }
 
 func (c *cached) Session(ctx context.Context, id string) (Session, error) {
@@ -119,9 +122,17 @@ func (c *cached) TouchSession(ctx context.Context, id string, seen time.Time) er
 	return err
 }
 
+// TouchSessions holds nothing of what is swept meanwhile: the store does not tell
+// which of them it has no more.
 func (c *cached) TouchSessions(ctx context.Context, ids []string, seen time.Time) error {
+	swept := c.swept.Load()
 	err := c.store.TouchSessions(ctx, ids, seen)
+	unknown := c.sweeps.Load() != swept
 	for _, id := range ids {
+		if unknown {
+			c.held.drop(id)
+			continue
+		}
 		c.touched(id, seen, err)
 	}
 	return err
@@ -155,6 +166,8 @@ func (c *cached) DeleteSessionsOf(ctx context.Context, userID string) (int, erro
 }
 
 func (c *cached) DeleteExpiredSessions(ctx context.Context, now time.Time, idle time.Duration) (int, error) {
+	c.sweeps.Add(1)
+	defer c.swept.Add(1)
 	n, err := c.store.DeleteExpiredSessions(ctx, now, idle)
 	late := now.Add(time.Second) // rather drop one too many than ask how the engine rounds
 	c.held.dropAll(func(s *held) bool {

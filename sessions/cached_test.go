@@ -334,7 +334,8 @@ func TestCachedLateCreator(t *testing.T) {
 	}
 }
 
-// late does something between the writing of a new session and the return.
+// late does something between the writing of a new session, or the removal of
+// those that are over, and the return.
 type late struct {
 	*memory
 
@@ -346,6 +347,45 @@ func (l late) CreateSession(ctx context.Context, s sessions.Session) error {
 	err := l.memory.CreateSession(ctx, s)
 	l.then(*l.outer)
 	return err
+}
+
+func (l late) DeleteExpiredSessions(ctx context.Context, now time.Time, idle time.Duration) (int, error) {
+	n, err := l.memory.DeleteExpiredSessions(ctx, now, idle)
+	l.then(*l.outer)
+	return n, err
+}
+
+// A session was used just before its idle time was over, and that is written
+// while those that are over are removed: what is removed is not held any more.
+func TestCachedLateUse(t *testing.T) {
+	store := newMemory()
+	create(t, store, record("a", ""), record("a1", "a"), record("b", ""))
+	inner := late{store, func(outer sessions.Store) {
+		if err := outer.TouchSessions(context.Background(), []string{"a1", "a", "b"}, at(59)); err != nil {
+			t.Error(err)
+		}
+	}, new(sessions.Store)}
+	c := sessions.Cached(inner, 0)
+	*inner.outer = c
+	for _, id := range []string{"a", "a1", "b"} {
+		if _, err := c.Session(t.Context(), id); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := store.TouchSession(t.Context(), "b", at(30)); err != nil {
+		t.Fatal(err)
+	}
+	if n, err := c.DeleteExpiredSessions(t.Context(), at(60), time.Hour); n != 2 || err != nil {
+		t.Errorf("%d are over, %v; want 2", n, err)
+	}
+	for _, id := range []string{"a", "a1"} {
+		if got, err := c.Session(t.Context(), id); !errors.Is(err, sessions.ErrNone) {
+			t.Errorf("Session(%s) = %v, %v; want ErrNone", id, got, err)
+		}
+	}
+	if got, err := c.Session(t.Context(), "b"); err != nil || !got.Seen.Equal(at(59)) {
+		t.Errorf("who lives: %v, %v; want seen %v", got, err, at(59))
+	}
 }
 
 // Everything at once: what was deleted is never found by who asks later, and
