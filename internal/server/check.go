@@ -69,9 +69,9 @@ func (s *Server) judge(ctx context.Context, q question, u use) (verdict, error) 
 	if q.credential.bearer { // which a page may have made up, if somebody has not given it one
 		v.visitor = s.asks(ctx, u, q)
 	}
-	intrudes := v.who == nil && s.elsewhere(&q)
-	if intrudes {
-		if anybody := s.asNobody(q); anybody.allowed() {
+	elsewhere := s.elsewhere(&q)
+	if elsewhere && v.who == nil {
+		if anybody := s.anywhere(q, nil); anybody.allowed() {
 			anybody.err = v.err
 			return anybody, nil
 		}
@@ -87,7 +87,7 @@ func (s *Server) judge(ctx context.Context, q question, u use) (verdict, error) 
 		}
 	}
 	switch {
-	case v.allowed() && intrudes:
+	case v.allowed() && elsewhere && (!q.credential.bearer || !s.anywhere(q, v.who).allowed()):
 		v.decision.Effect, v.decision.Reason, v.decision.Public = policy.Deny, crossOrigin, false
 	case !v.allowed() && v.unclear():
 		return verdict{}, fmt.Errorf("%w: %w", errUnavailable, v.err)

@@ -223,6 +223,33 @@ func TestGuestsEnd(t *testing.T) {
 	}
 }
 
+// A page of another origin that has been given a token does nothing by the link
+// of whoever opens it.
+func TestGuestsBesideTokens(t *testing.T) {
+	both(t, func(t *testing.T, h *house) {
+		cookie := h.guest(h.letsGuests(server.AdminGuest{Paths: []string{"/admin/one"}, Methods: []string{"PUT"}}).Link)
+		_, token, _ := strings.Cut(h.at(h.bob)[1], "=")
+		bearer := []string{"Authorization", "Bearer " + token} // of somebody who may not
+		for _, row := range []struct {
+			story  string
+			sender []string
+			want   string
+		}{
+			{"a program", nil, "allow "},
+			{"its own page", sends(h.Wiki, "same-origin"), "allow "},
+			{"a sibling's page", sends(sibling, "same-site"), "deny"},
+			{"another site's page", sends("https://evil.test", "cross-site"), "deny"},
+		} {
+			q := question{"PUT", h.site.scheme, h.site.wiki, "/admin/one", "192.0.2.200", slices.Concat(cookie, bearer, row.sender)}
+			for way, got := range h.ways(q) {
+				if got != row.want {
+					t.Errorf("%s, %s: %s, want %s", row.story, way, got, row.want)
+				}
+			}
+		}
+	})
+}
+
 // Cannot tell is never yes, for guests too.
 func TestGuestsWhenTheStoreIsDown(t *testing.T) {
 	t.Parallel()

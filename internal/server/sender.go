@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"gateway/internal/canonical"
+	"gateway/internal/identity"
 	"gateway/policy"
 )
 
@@ -73,11 +74,11 @@ func (s *Server) elsewhere(q *question) bool {
 	return !app.lists(q.from.origin) && !app.InsecureCrossOrigin
 }
 
-// asNobody decides a question without what a browser brings by itself: its
+// anywhere decides a question without what a browser brings by itself: its
 // cookies, and where it is.
-func (s *Server) asNobody(q question) verdict {
+func (s *Server) anywhere(q question, who *identity.Principal) verdict {
 	q.client = netip.Addr{}
-	return verdict{decision: s.ruling(q, nil)}
+	return verdict{decision: s.ruling(q, who)}
 }
 
 // preflight decides a browser's question whether a page may ask, which brings
