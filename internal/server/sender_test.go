@@ -118,6 +118,7 @@ func TestPagesOfOtherOrigins(t *testing.T) {
 			{"to a network, from another site that has been given a token", "POST", "/office/x", office, bearer, sends("https://evil.test", "cross-site"), "deny"},
 			{"to a network, by a program with a token", "POST", "/office/x", office, bearer, nil, "allow bob"},
 			{"to everyone, from another site, with a token that it has made up", "POST", "/public/x", home, []string{"Authorization", "Bearer gw_A"}, sends("https://evil.test", "cross-site"), "allow "},
+			{"to everyone, from another site that has been given a token", "POST", "/public/x", home, bearer, sends("https://evil.test", "cross-site"), "allow bob"},
 			{"to a network, by a program with a token that does not count", "POST", "/office/x", office, []string{"Authorization", "Bearer gw_A"}, nil, "allow "},
 			{"to a network, a link elsewhere", "GET", "/office/x", office, nil, sends("", "cross-site"), "allow "},
 
